@@ -1,0 +1,101 @@
+//! Guest memory: frames, address spaces with page tables in software, shared objects, access.
+//!
+//! Key types: [`Memory`] (all memory of a machine), [`SpaceId`], [`ObjectId`], [`PageProt`], [`MemFault`].
+//! Neighbours: the kernel's `mm` decides what is mapped and answers page faults; engines look pages up through
+//! [`Memory::lookup`] and keep host addresses in a soft TLB.
+//!
+//! **Invariant**: `Memory::clone()` is a snapshot: constant time, frames and table nodes are shared and copied when
+//! written. Every change of a mapping goes through one function, which raises the space's epoch. No host pointer
+//! leaves this module except in a [`HostPage`], valid until the next call that takes `&mut Memory`, or as long as
+//! the epoch rules of [`Memory::take_invalidations`] say.
+
+use std::ops::Range;
+
+/// Bytes in a page.
+pub const PAGE_SIZE: u64 = 4096;
+/// First address above user space (47-bit layouts).
+pub const USER_END: u64 = 0x0000_8000_0000_0000;
+/// First kernel address: everything from here up is supervisor memory, shared by all spaces.
+pub const KERNEL_START: u64 = 0xffff_8000_0000_0000;
+
+/// An address space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpaceId(pub u32);
+
+/// A growable, sparse sequence of pages that spaces map and the kernel reads and writes: the contents of a tmpfs
+/// file, a page cache, a SysV segment, shared anonymous memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(pub u32);
+
+/// Identity of a frame, never used twice. Keys caches of decoded instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FrameId(pub u64);
+
+bitflags::bitflags! {
+    /// What a page allows.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+    pub struct PageProt: u8 {
+        /// Readable.
+        const READ = 1;
+        /// Writable (as the mapping says; copy-on-write is kept apart).
+        const WRITE = 2;
+        /// Executable.
+        const EXEC = 4;
+        /// Usable at privilege level 3.
+        const USER = 8;
+    }
+}
+
+/// Kind of an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Data read.
+    Read,
+    /// Data write.
+    Write,
+    /// Instruction fetch.
+    Execute,
+}
+
+/// Who accesses: user code is held to USER pages, the kernel is not; both are held to R/W/X.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privilege {
+    /// Ring 3.
+    User,
+    /// Ring 0.
+    Supervisor,
+}
+
+/// Why an access failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MemFault {
+    /// No page there.
+    #[error("no page at {0:#x}")]
+    NotPresent(u64),
+    /// The page forbids it.
+    #[error("access to {0:#x} not allowed")]
+    Protection(u64),
+    /// Not a canonical address.
+    #[error("non-canonical address {0:#x}")]
+    NonCanonical(u64),
+    /// The machine's memory bound is reached.
+    #[error("out of guest memory at {0:#x}")]
+    OutOfMemory(u64),
+}
+
+/// The machine's memory bound is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("out of guest memory")]
+pub struct OutOfMemory;
+
+/// A page as an engine may cache it: see [`Memory::lookup`].
+#[derive(Debug, Clone, Copy)]
+pub struct HostPage {
+    /// Host address of the page's first byte. For a lookup for reading or fetching it may only be read through.
+    pub ptr: *mut u8,
+    /// The frame behind it.
+    pub frame: FrameId,
+    /// Decoded instructions were taken from this frame since it was last cleaned: writes must be told
+    /// ([`Memory::code_written`]), so an engine must not cache it for writing.
+    pub code: bool,
+}
