@@ -9,7 +9,7 @@
 //! leaves this module except in a [`HostPage`], valid until the next call that takes `&mut Memory`, or as long as
 //! the epoch rules of [`Memory::take_invalidations`] say.
 
-use std::ops::Range;
+mod api;
 
 /// Bytes in a page.
 pub const PAGE_SIZE: u64 = 4096;
@@ -99,3 +99,34 @@ pub struct HostPage {
     /// ([`Memory::code_written`]), so an engine must not cache it for writing.
     pub code: bool,
 }
+
+/// What [`Memory::page`] says of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageInfo {
+    /// What the mapping allows.
+    pub prot: PageProt,
+    /// Object and page index, for a shared mapping.
+    pub shared: Option<(ObjectId, u64)>,
+    /// The frame behind it; `None` while it reads as zeros and nothing was allocated yet.
+    pub frame: Option<FrameId>,
+    /// Written through this mapping.
+    pub dirty: bool,
+    /// Looked up by an engine through this mapping.
+    pub accessed: bool,
+}
+
+/// What an engine must drop: see [`Memory::take_invalidations`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Invalidations {
+    /// Every cached host address of the space (`pages` is empty then). Decoded instructions stay good.
+    pub all: bool,
+    /// Addresses of pages whose cached host addresses are stale, for every kind of access.
+    pub pages: Vec<u64>,
+    /// Frames that were written after instructions had been decoded from them, by anyone in the machine.
+    pub code: Vec<FrameId>,
+}
+
+/// All memory of a machine. `clone()` is a snapshot, in constant time.
+#[derive(Debug, Clone)]
+pub struct Memory {}
+
