@@ -79,12 +79,8 @@ bitflags::bitflags! {
 
 impl RFlags {
     /// The six arithmetic status flags.
-    pub const STATUS: RFlags = RFlags::CF
-        .union(RFlags::PF)
-        .union(RFlags::AF)
-        .union(RFlags::ZF)
-        .union(RFlags::SF)
-        .union(RFlags::OF);
+    pub const STATUS: RFlags =
+        RFlags::CF.union(RFlags::PF).union(RFlags::AF).union(RFlags::ZF).union(RFlags::SF).union(RFlags::OF);
 }
 
 /// Which instruction-set level CPUID claims and the decoder accepts (`--cpu`).
@@ -213,7 +209,16 @@ pub struct X87 {
 impl Default for X87 {
     /// The state after FNINIT.
     fn default() -> Self {
-        X87 { regs: [F80::default(); 8], control: 0x37f, status: 0, in_use: 0, top: 0, opcode: 0, ip: 0, dp: 0 }
+        X87 {
+            regs: [F80::default(); 8],
+            control: 0x37f,
+            status: 0,
+            in_use: 0,
+            top: 0,
+            opcode: 0,
+            ip: 0,
+            dp: 0,
+        }
     }
 }
 

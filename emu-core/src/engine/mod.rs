@@ -47,14 +47,20 @@ pub enum Exit {
 }
 
 /// An instruction-execution engine.
-pub trait Engine: Send {
+pub trait Engine: Send + std::fmt::Debug {
     /// Runs `cpu` in `space` until something happens, at the latest when `cpu.icount == stop_at`.
     ///
     /// If `cpu.icount >= stop_at` already, returns [`Exit::Budget`] at once.
     fn run(&mut self, cpu: &mut Cpu, mem: &mut Memory, space: SpaceId, stop_at: u64) -> Exit;
 
     /// Completes the instruction of an [`Exit::Seam`] with `value` and retires it.
-    fn complete(&mut self, cpu: &mut Cpu, mem: &mut Memory, space: SpaceId, value: u64) -> Result<(), Exception>;
+    fn complete(
+        &mut self,
+        cpu: &mut Cpu,
+        mem: &mut Memory,
+        space: SpaceId,
+        value: u64,
+    ) -> Result<(), Exception>;
 
     /// Drops every cache. Needed after the memory was replaced (restore of a snapshot).
     fn flush(&mut self);

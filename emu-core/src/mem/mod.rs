@@ -129,4 +129,3 @@ pub struct Invalidations {
 /// All memory of a machine. `clone()` is a snapshot, in constant time.
 #[derive(Debug, Clone)]
 pub struct Memory {}
-

@@ -1,0 +1,3 @@
+//! Guest-visible numbers and layouts: errno, flags, structures. No behaviour.
+
+pub mod errno;

@@ -1,0 +1,406 @@
+//! The gate between user and kernel mode, as the hardware and Linux's entry code do it.
+//!
+//! `syscall`, exceptions and interrupts all come in here: [`enter`] switches to the task's kernel stack and saves
+//! [`PtRegs`] there; [`leave`] checks for rescheduling and signals and goes back to user mode.
+//!
+//! **Invariant**: while a task is in the kernel, its user registers are the `pt_regs` in supervisor memory and nowhere
+//! else; whoever wants them (signals, ptrace, /proc, restarts) reads and writes those.
+
+use emu_core::cpu::{Exception, Vector, pf, reg};
+use emu_core::engine::{Exit, MissingInstr};
+use emu_core::mem::{Access, PAGE_SIZE, PageProt, Privilege, SpaceId};
+
+use crate::abi::errno::Errno;
+use crate::ctx::{Call, Ctx, Stop, SysResult};
+use crate::kernel::Kernel;
+use crate::mm::fault::{BadAccess, page_fault};
+use crate::observe::Event;
+use crate::seam::Host;
+use crate::task::wait::{OnSignal, park};
+use crate::task::{RunState, TaskId, signal};
+
+/// Where kernel stacks begin (Linux's vmalloc area).
+pub const KERNEL_STACKS: u64 = 0xffff_c900_0000_0000;
+/// Bytes in a kernel stack.
+pub const KERNEL_STACK_SIZE: u64 = 16 * 1024;
+/// Distance from one kernel stack to the next; what lies between is the guard.
+pub const KERNEL_STACK_STRIDE: u64 = 32 * 1024;
+/// The address `rip` has inside the kernel (Linux's text mapping).
+pub const KERNEL_TEXT: u64 = 0xffff_ffff_8100_0000;
+/// User code segment selector.
+pub const USER_CS: u64 = 0x33;
+/// User data segment selector.
+pub const USER_SS: u64 = 0x2b;
+
+/// The registers of user mode as Linux lays them out at the top of the kernel stack
+/// (arch/x86/include/uapi/asm/ptrace.h, `struct pt_regs`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(C)]
+#[allow(missing_docs, reason = "the names of the registers")]
+pub struct PtRegs {
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub bp: u64,
+    pub bx: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub ax: u64,
+    pub cx: u64,
+    pub dx: u64,
+    pub si: u64,
+    pub di: u64,
+    /// Number of the system call; -1 (all ones) outside of one; an error code in an exception.
+    pub orig_ax: u64,
+    pub ip: u64,
+    pub cs: u64,
+    pub flags: u64,
+    pub sp: u64,
+    pub ss: u64,
+}
+
+/// Bytes in [`PtRegs`].
+pub const PT_REGS_SIZE: u64 = 21 * 8;
+
+impl PtRegs {
+    /// The 21 quadwords in memory order.
+    #[must_use]
+    pub fn words(&self) -> [u64; 21] {
+        [
+            self.r15,
+            self.r14,
+            self.r13,
+            self.r12,
+            self.bp,
+            self.bx,
+            self.r11,
+            self.r10,
+            self.r9,
+            self.r8,
+            self.ax,
+            self.cx,
+            self.dx,
+            self.si,
+            self.di,
+            self.orig_ax,
+            self.ip,
+            self.cs,
+            self.flags,
+            self.sp,
+            self.ss,
+        ]
+    }
+    /// From the 21 quadwords in memory order.
+    #[must_use]
+    pub fn from_words(w: &[u64; 21]) -> Self {
+        let [
+            r15,
+            r14,
+            r13,
+            r12,
+            bp,
+            bx,
+            r11,
+            r10,
+            r9,
+            r8,
+            ax,
+            cx,
+            dx,
+            si,
+            di,
+            orig_ax,
+            ip,
+            cs,
+            flags,
+            sp,
+            ss,
+        ] = *w;
+        PtRegs {
+            r15,
+            r14,
+            r13,
+            r12,
+            bp,
+            bx,
+            r11,
+            r10,
+            r9,
+            r8,
+            ax,
+            cx,
+            dx,
+            si,
+            di,
+            orig_ax,
+            ip,
+            cs,
+            flags,
+            sp,
+            ss,
+        }
+    }
+    /// As bytes in memory order.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 168] {
+        let mut bytes = [0; 168];
+        for (slot, word) in bytes.chunks_exact_mut(8).zip(self.words()) {
+            slot.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+    /// From bytes in memory order.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 168]) -> Self {
+        let mut words = [0; 21];
+        for (word, slot) in words.iter_mut().zip(bytes.chunks_exact(8)) {
+            let mut quad = [0; 8];
+            quad.copy_from_slice(slot);
+            *word = u64::from_le_bytes(quad);
+        }
+        PtRegs::from_words(&words)
+    }
+}
+
+/// `orig_ax` outside of a system call.
+pub const NO_SYSCALL: u64 = u64::MAX;
+
+impl Kernel {
+    /// The user registers of a task that is in the kernel.
+    ///
+    /// # Panics
+    /// If its kernel stack is not mapped: it is as long as the task lives.
+    #[must_use]
+    pub fn user_regs(&self, tid: TaskId) -> PtRegs {
+        let task = self.task(tid);
+        let at = task.kernel_stack_top - PT_REGS_SIZE;
+        let mut bytes = [0; 168];
+        self.mem.read(SpaceId(0), at, &mut bytes, Privilege::Supervisor).expect("kernel stack is mapped");
+        PtRegs::from_bytes(&bytes)
+    }
+
+    /// Changes the user registers of a task that is in the kernel.
+    ///
+    /// # Panics
+    /// As [`Kernel::user_regs`].
+    pub fn set_user_regs(&mut self, tid: TaskId, regs: &PtRegs) {
+        let at = self.task(tid).kernel_stack_top - PT_REGS_SIZE;
+        self.mem
+            .write(SpaceId(0), at, &regs.to_bytes(), Privilege::Supervisor)
+            .expect("kernel stack is mapped");
+    }
+
+    /// Maps the kernel stack of task `tid` and returns its top.
+    pub fn make_kernel_stack(&mut self, tid: TaskId) -> Result<u64, Errno> {
+        let bottom = KERNEL_STACKS + u64::from(tid.0) * KERNEL_STACK_STRIDE;
+        for page in 0..KERNEL_STACK_SIZE / PAGE_SIZE {
+            self.mem
+                .map_zero(SpaceId(0), bottom + page * PAGE_SIZE, PageProt::READ | PageProt::WRITE)
+                .map_err(|_| Errno::ENOMEM)?;
+        }
+        // The page that every entry writes is given its frame now, so that an entry cannot run out of memory.
+        let top = bottom + KERNEL_STACK_SIZE;
+        self.mem
+            .write(SpaceId(0), top - PT_REGS_SIZE, &[0; PT_REGS_SIZE as usize], Privilege::Supervisor)
+            .map_err(|_| Errno::ENOMEM)?;
+        Ok(top)
+    }
+
+    /// Unmaps the kernel stack whose top this is.
+    pub fn drop_kernel_stack(&mut self, top: u64) {
+        self.mem.unmap(SpaceId(0), top - KERNEL_STACK_SIZE..top);
+    }
+}
+
+/// User to kernel mode: saves the user registers on the kernel stack.
+pub fn enter(k: &mut Kernel, tid: TaskId, orig_ax: u64) {
+    let task = k.task_mut(tid);
+    debug_assert!(!task.in_kernel);
+    let r = &task.cpu.regs;
+    let regs = PtRegs {
+        r15: r[reg::R15],
+        r14: r[reg::R14],
+        r13: r[reg::R13],
+        r12: r[reg::R12],
+        bp: r[reg::RBP],
+        bx: r[reg::RBX],
+        r11: r[reg::R11],
+        r10: r[reg::R10],
+        r9: r[reg::R9],
+        r8: r[reg::R8],
+        ax: r[reg::RAX],
+        cx: r[reg::RCX],
+        dx: r[reg::RDX],
+        si: r[reg::RSI],
+        di: r[reg::RDI],
+        orig_ax,
+        ip: task.cpu.rip,
+        cs: USER_CS,
+        flags: task.cpu.rflags,
+        sp: r[reg::RSP],
+        ss: USER_SS,
+    };
+    task.in_kernel = true;
+    task.cpu.cpl = 0;
+    task.cpu.rip = KERNEL_TEXT;
+    task.cpu.regs[reg::RSP] = task.kernel_stack_top - PT_REGS_SIZE;
+    k.set_user_regs(tid, &regs);
+}
+
+/// Kernel to user mode: loads the user registers from the kernel stack. The caller has done the work on the way out.
+fn back_to_user(k: &mut Kernel, tid: TaskId) {
+    let regs = k.user_regs(tid);
+    let task = k.task_mut(tid);
+    let r = &mut task.cpu.regs;
+    r[reg::R15] = regs.r15;
+    r[reg::R14] = regs.r14;
+    r[reg::R13] = regs.r13;
+    r[reg::R12] = regs.r12;
+    r[reg::RBP] = regs.bp;
+    r[reg::RBX] = regs.bx;
+    r[reg::R11] = regs.r11;
+    r[reg::R10] = regs.r10;
+    r[reg::R9] = regs.r9;
+    r[reg::R8] = regs.r8;
+    r[reg::RAX] = regs.ax;
+    r[reg::RCX] = regs.cx;
+    r[reg::RDX] = regs.dx;
+    r[reg::RSI] = regs.si;
+    r[reg::RDI] = regs.di;
+    r[reg::RSP] = regs.sp;
+    task.cpu.rip = regs.ip;
+    task.cpu.rflags = regs.flags;
+    task.cpu.cpl = 3;
+    task.in_kernel = false;
+}
+
+/// The way out: delivers signals, then returns to user mode, if the task may still run.
+pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
+    signal::deliver(k, host, tid);
+    let Some(task) = k.tasks.get(tid) else { return };
+    if task.state == RunState::Runnable && task.in_kernel {
+        back_to_user(k, tid);
+    }
+}
+
+/// A `syscall` instruction retired in `tid`.
+pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
+    let task = k.task_mut(tid);
+    task.syscalls += 1;
+    let nr = task.cpu.regs[reg::RAX];
+    enter(k, tid, nr);
+    let regs = k.user_regs(tid);
+    let mut entered = regs;
+    // What a tracer, a restart or a signal sees before the call has a result (Linux: entry_SYSCALL_64).
+    entered.ax = Errno::ENOSYS.to_reg();
+    k.set_user_regs(tid, &entered);
+    let call = Call { nr, args: [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9], ..Call::default() };
+    let retired = k.retired;
+    k.observer.note(retired, || Event::SyscallEnter { tid, call: call.clone() });
+    run_call(k, host, tid, call);
+}
+
+/// Runs, or runs again, a system call of a task in the kernel, and takes the way out unless it blocks.
+pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call) {
+    call.runs += 1;
+    let mut ctx = Ctx { k, host, tid, call };
+    let result = dispatch(&mut ctx);
+    let Ctx { k, host, call, .. } = ctx;
+    let value = match result {
+        Ok(value) => Ok(value),
+        Err(Stop::Errno(errno)) => Err(errno),
+        Err(Stop::NoReturn) => {
+            k.observer.note(k.retired, || Event::SyscallExit { tid, call, result: Ok(0) });
+            leave(k, host, tid);
+            return;
+        }
+        Err(Stop::Unsupported(why)) => {
+            unsupported(k, tid, &call, why);
+            Err(Errno::ENOSYS)
+        }
+        Err(Stop::Block(wait)) => match signal::interrupts(k, tid, wait.on_signal) {
+            Some(errno) => {
+                if wait.on_signal == OnSignal::RestartBlock {
+                    k.task_mut(tid).restart_call = Some(call.clone());
+                }
+                Err(errno)
+            }
+            None => {
+                k.observer.note(k.retired, || Event::Blocked { tid });
+                k.task_mut(tid).call = Some(call);
+                park(k, tid, wait);
+                return;
+            }
+        },
+    };
+    k.observer.note(k.retired, || Event::SyscallExit { tid, call, result: value });
+    if k.tasks.contains(tid) {
+        let mut regs = k.user_regs(tid);
+        regs.ax = value.unwrap_or_else(Errno::to_reg);
+        k.set_user_regs(tid, &regs);
+        leave(k, host, tid);
+    }
+}
+
+fn dispatch(ctx: &mut Ctx<'_>) -> SysResult {
+    // Linux compares the number as 32 bits (do_syscall_64 sign-extends); a number out of range is ENOSYS without more.
+    match u32::try_from(ctx.call.nr & 0xffff_ffff) {
+        Ok(nr) => crate::table::dispatch(ctx, nr, ctx.call.args),
+        Err(_) => Err(Errno::ENOSYS.into()),
+    }
+}
+
+fn unsupported(k: &mut Kernel, tid: TaskId, call: &Call, why: &str) {
+    let name = crate::table::row(call.nr & 0xffff_ffff).map_or("?", |row| row.name);
+    let at = format!("task {} at {:#x}", tid.0, k.user_regs(tid).ip);
+    k.gap(format!("system call {name} ({}): {why}", call.nr), at);
+}
+
+/// An exception in user mode.
+pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Exception) {
+    let rip = k.task(tid).cpu.rip;
+    let retired = k.retired;
+    k.observer.note(retired, || Event::Exception { tid, exception, rip });
+    enter(k, tid, NO_SYSCALL);
+    if exception.vector == Vector::PageFault {
+        let access = if exception.error_code & pf::FETCH != 0 {
+            Access::Execute
+        } else if exception.error_code & pf::WRITE != 0 {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        let answer = if exception.address >= emu_core::mem::USER_END {
+            Err(BadAccess::Unmapped)
+        } else {
+            page_fault(k, host, tid, exception.address, access)
+        };
+        if let Err(bad) = answer {
+            signal::force_fault(k, tid, exception, Some(bad));
+        }
+    } else {
+        signal::force_fault(k, tid, exception, None);
+    }
+    leave(k, host, tid);
+}
+
+/// An instruction that emu does not know: loud, then #UD.
+pub fn missing_instruction(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, missing: &MissingInstr) {
+    let bytes: Vec<String> = missing.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let at = format!("task {} at {:#x} ({})", tid.0, missing.rip, bytes.join(" "));
+    k.gap(format!("instruction {}", missing.name), at);
+    exception(k, host, tid, Exception::ud());
+}
+
+/// The engine stopped in `tid`: does what the exit asks for.
+pub fn engine_exit(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exit: &Exit) {
+    match exit {
+        Exit::Syscall => syscall(k, host, tid),
+        Exit::Exception(raised) => exception(k, host, tid, *raised),
+        Exit::Missing(missing) => missing_instruction(k, host, tid, missing),
+        Exit::Budget | Exit::Seam(_) => {}
+    }
+}

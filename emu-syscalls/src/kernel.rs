@@ -1,0 +1,192 @@
+//! [`Kernel`]: everything of a machine that a guest can observe, as one value.
+//!
+//! **Invariant**: plain data and ids; `clone()` is a snapshot whose cost does not grow with the guest. No host handle.
+
+use std::collections::BTreeSet;
+
+use emu_core::cpu::CpuModel;
+use emu_core::mem::{Memory, SpaceId};
+
+use crate::arena::Arena;
+use crate::file::fdtable::{FdTable, FdTableId};
+use crate::file::pipe::{Pipe, PipeId};
+use crate::file::{FileId, OpenFile};
+use crate::mm::{Mm, MmId};
+use crate::observe::Observer;
+use crate::task::sched::Scheduler;
+use crate::task::sighand::{SigHand, SigHandId};
+use crate::task::wait::{WaitKey, WaitQueues};
+use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
+use crate::time::Clocks;
+use crate::vfs::Vfs;
+
+/// What a machine is built with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Bound on guest memory in bytes.
+    pub memory: u64,
+    /// What CPUID claims.
+    pub cpu: CpuModel,
+    /// Node name that `uname` gives.
+    pub hostname: Vec<u8>,
+    /// Instructions that a task runs before another may.
+    pub slice: u64,
+    /// uid and gid of the first process.
+    pub user: (u32, u32),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { memory: 4 << 30, cpu: CpuModel::V1, hostname: b"emu".to_vec(), slice: 200_000, user: (0, 0) }
+    }
+}
+
+/// A gap that a guest ran into, reported once a kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// What is missing, by name: a system call, an instruction, an ioctl.
+    pub what: String,
+    /// Where the first one was: task and rip.
+    pub at: String,
+}
+
+/// The state of the machine. See the module documentation.
+#[derive(Clone)]
+pub struct Kernel {
+    /// How it was built.
+    pub config: Config,
+    /// Memory of all tasks, and the kernel's own.
+    pub mem: Memory,
+    /// Instructions retired by all tasks.
+    pub retired: u64,
+    /// Tasks by thread number.
+    pub tasks: Arena<TaskId, Task>,
+    /// Thread groups (processes) by process number.
+    pub groups: Arena<GroupId, ThreadGroup>,
+    /// Who runs next.
+    pub sched: Scheduler,
+    /// Who waits for what.
+    pub waits: WaitQueues,
+    /// Address-space descriptions.
+    pub mms: Arena<MmId, Mm>,
+    /// Descriptor tables.
+    pub fd_tables: Arena<FdTableId, FdTable>,
+    /// Open files.
+    pub files: Arena<FileId, OpenFile>,
+    /// Working directories, roots and umasks.
+    pub fs_contexts: Arena<FsId, FsContext>,
+    /// Signal dispositions.
+    pub sighands: Arena<SigHandId, SigHand>,
+    /// Pipes.
+    pub pipes: Arena<PipeId, Pipe>,
+    /// Mounts, dentries and inodes.
+    pub vfs: Vfs,
+    /// Clocks and timers.
+    pub time: Clocks,
+    /// Gaps reported so far, by name.
+    pub gaps_seen: BTreeSet<String>,
+    /// Gaps not yet told to the user.
+    pub gaps_new: Vec<Gap>,
+    /// Events for observers, when somebody watches.
+    pub observer: Observer,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernel")
+            .field("retired", &self.retired)
+            .field("tasks", &self.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// An empty kernel: no task, an empty root file system.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Kernel {
+            mem: Memory::new(config.memory),
+            retired: 0,
+            tasks: Arena::default(),
+            groups: Arena::default(),
+            sched: Scheduler::default(),
+            waits: WaitQueues::default(),
+            mms: Arena::default(),
+            fd_tables: Arena::default(),
+            files: Arena::default(),
+            fs_contexts: Arena::default(),
+            sighands: Arena::default(),
+            pipes: Arena::default(),
+            vfs: Vfs::new(),
+            time: Clocks::default(),
+            gaps_seen: BTreeSet::new(),
+            gaps_new: Vec::new(),
+            observer: Observer::default(),
+            config,
+        }
+    }
+
+    /// A live task.
+    ///
+    /// # Panics
+    /// If there is none: the caller holds an id of a task that it keeps alive.
+    #[must_use]
+    pub fn task(&self, tid: TaskId) -> &Task {
+        self.tasks.get(tid).expect("task exists")
+    }
+    /// A live task, to be changed.
+    ///
+    /// # Panics
+    /// As [`Kernel::task`].
+    pub fn task_mut(&mut self, tid: TaskId) -> &mut Task {
+        self.tasks.get_mut(tid).expect("task exists")
+    }
+    /// A thread group with members.
+    ///
+    /// # Panics
+    /// As [`Kernel::task`].
+    #[must_use]
+    pub fn group(&self, id: GroupId) -> &ThreadGroup {
+        self.groups.get(id).expect("thread group exists")
+    }
+    /// A thread group, to be changed.
+    ///
+    /// # Panics
+    /// As [`Kernel::task`].
+    pub fn group_mut(&mut self, id: GroupId) -> &mut ThreadGroup {
+        self.groups.get_mut(id).expect("thread group exists")
+    }
+    /// The memory description of a task that has one.
+    ///
+    /// # Panics
+    /// If the task has given up its memory: it runs no call then.
+    #[must_use]
+    pub fn mm(&self, tid: TaskId) -> &Mm {
+        self.task(tid).mm.and_then(|id| self.mms.get(id)).expect("a running task has memory")
+    }
+    /// As [`Kernel::mm`], to be changed.
+    ///
+    /// # Panics
+    /// As [`Kernel::mm`].
+    pub fn mm_mut(&mut self, tid: TaskId) -> &mut Mm {
+        let id = self.task(tid).mm.expect("a running task has memory");
+        self.mms.get_mut(id).expect("a running task has memory")
+    }
+    /// The address space of a task.
+    #[must_use]
+    pub fn space_of(&self, tid: TaskId) -> SpaceId {
+        self.mm(tid).space
+    }
+
+    /// Wakes every task that waits for `key`, and tells the epoll instances that watch it.
+    pub fn wake(&mut self, key: WaitKey) {
+        crate::task::wait::wake(self, key);
+    }
+
+    /// Notes a gap: the first of a kind becomes one line for the user.
+    pub fn gap(&mut self, what: String, at: String) {
+        if self.gaps_seen.len() < 10_000 && self.gaps_seen.insert(what.clone()) {
+            self.gaps_new.push(Gap { what, at });
+        }
+    }
+}

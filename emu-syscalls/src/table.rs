@@ -1,0 +1,531 @@
+//! THE table: one row for each system call of x86-64 Linux. Dispatch, names, `emu syscalls`, strace and the
+//! documentation all read it.
+//!
+//! A row is `number name class (argument: Type, ...) = Support ["(note)"] [=> handler];`. The argument types are those of
+//! [`crate::arg`]; the handler is a function of [`crate::calls`] with exactly these types. A row without a handler is
+//! [`Support::Missing`]: the guest gets `ENOSYS` (or what [`Missing`](Support::Missing) rows' families give when
+//! configured out) and the user one loud line.
+//!
+//! **Invariant**: no second list of system calls exists. Rows stand in ascending order, checked at compile time.
+
+use crate::arg::*;
+use crate::calls::*;
+use crate::ctx::{Ctx, Stop, SysResult};
+
+/// How well a call is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// As the man page says.
+    Full,
+    /// Works, with the named gap.
+    Partial(&'static str),
+    /// Not supported; the reason.
+    Missing(&'static str),
+}
+
+/// Which trace class of strace(1) a call belongs to (`-e trace=%class`); the coarse part that the table states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Takes a file name.
+    File,
+    /// Takes a descriptor.
+    Desc,
+    /// Processes, threads and scheduling.
+    Process,
+    /// Signals.
+    Signal,
+    /// Memory mappings.
+    Memory,
+    /// Sockets.
+    Network,
+    /// System V and POSIX inter-process communication.
+    Ipc,
+    /// Users, groups, capabilities.
+    Creds,
+    /// Clocks and timers.
+    Time,
+    /// Kernel modules.
+    Module,
+    /// Everything else.
+    Misc,
+}
+
+/// An argument of a row.
+#[derive(Debug, Clone, Copy)]
+pub struct ArgInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: ArgKind,
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Number in rax.
+    pub nr: u32,
+    /// Name without `sys_`.
+    pub name: &'static str,
+    /// Class.
+    pub class: Class,
+    /// Arguments in order.
+    pub args: &'static [ArgInfo],
+    /// Support level.
+    pub support: Support,
+}
+
+macro_rules! support {
+    (Full) => {
+        Support::Full
+    };
+    (Partial $note:literal) => {
+        Support::Partial($note)
+    };
+    (Missing $note:literal) => {
+        Support::Missing($note)
+    };
+}
+
+macro_rules! call {
+    ($ctx:ident, $regs:ident, [$note:expr]) => {{
+        let _ = $regs;
+        let _ = $ctx;
+        Err(Stop::Unsupported($note))
+    }};
+    ($ctx:ident, $regs:ident, [$note:expr] $handler:path, $($arg:ident : $ty:ty),*) => {{
+        let mut regs = $regs.iter().copied();
+        $(let $arg = <$ty as Arg>::from_reg(regs.next().unwrap_or(0));)*
+        let _ = regs;
+        $handler($ctx, $($arg),*)
+    }};
+}
+
+macro_rules! syscalls {
+    ($($nr:literal $name:ident $class:ident ($($arg:ident : $ty:ty),*) = $support:ident $(($note:literal))? $(=> $handler:path)?;)*) => {
+        /// All rows, ascending by number.
+        pub static ROWS: &[Row] = &[$(Row {
+            nr: $nr,
+            name: stringify!($name),
+            class: Class::$class,
+            args: &[$(ArgInfo { name: stringify!($arg), kind: <$ty as Arg>::KIND }),*],
+            support: support!($support $($note)?),
+        }),*];
+
+        const _: () = {
+            let numbers = [$($nr as u32),*];
+            let mut i = 1;
+            while i < numbers.len() {
+                assert!(numbers[i - 1] < numbers[i], "rows out of order");
+                i += 1;
+            }
+        };
+
+        /// Calls the handler of system call `nr` with the six argument registers.
+        pub(crate) fn dispatch(ctx: &mut Ctx<'_>, nr: u32, regs: [u64; 6]) -> SysResult {
+            match nr {
+                $($nr => syscalls!(@call ctx regs ($($note)?) ($($handler)?) ($($arg: $ty),*)),)*
+                _ => Err(Stop::Errno(crate::abi::errno::Errno::ENOSYS)),
+            }
+        }
+    };
+    (@call $ctx:ident $regs:ident ($($note:literal)?) () ($($arg:ident : $ty:ty),*)) => {
+        call!($ctx, $regs, [concat!($($note)?)])
+    };
+    (@call $ctx:ident $regs:ident ($($note:literal)?) ($handler:path) ($($arg:ident : $ty:ty),*)) => {
+        call!($ctx, $regs, [""] $handler, $($arg : $ty),*)
+    };
+}
+
+/// The row of system call `nr`.
+#[must_use]
+pub fn row(nr: u64) -> Option<&'static Row> {
+    let index = ROWS.binary_search_by(|row| u64::from(row.nr).cmp(&nr)).ok()?;
+    ROWS.get(index)
+}
+
+syscalls! {
+    0   read Desc (fd: Fd, buf: OutBuf<2>, count: Len) = Missing("not implemented yet");
+    1   write Desc (fd: Fd, buf: InBuf<2>, count: Len) = Missing("not implemented yet");
+    2   open File (path: Path, flags: I32, mode: U32) = Missing("not implemented yet");
+    3   close Desc (fd: Fd) = Missing("not implemented yet");
+    4   stat File (path: Path, statbuf: Addr) = Missing("not implemented yet");
+    5   fstat File (fd: Fd, statbuf: Addr) = Missing("not implemented yet");
+    6   lstat File (path: Path, statbuf: Addr) = Missing("not implemented yet");
+    7   poll Desc (fds: Addr, nfds: U32, timeout: I32) = Missing("not implemented yet");
+    8   lseek Desc (fd: Fd, offset: I64, whence: U32) = Missing("not implemented yet");
+    9   mmap Memory (addr: Addr, length: Len, prot: U64, flags: U64, fd: Fd, offset: U64) = Missing("not implemented yet");
+    10  mprotect Memory (addr: Addr, len: Len, prot: U64) = Missing("not implemented yet");
+    11  munmap Memory (addr: Addr, length: Len) = Missing("not implemented yet");
+    12  brk Memory (addr: Addr) = Missing("not implemented yet");
+    13  rt_sigaction Signal (signum: I32, act: Addr, oldact: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    14  rt_sigprocmask Signal (how: I32, set: Addr, oldset: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    15  rt_sigreturn Signal () = Missing("not implemented yet");
+    16  ioctl Desc (fd: Fd, request: U32, arg: Addr) = Missing("not implemented yet");
+    17  pread64 Desc (fd: Fd, buf: OutBuf<2>, count: Len, offset: I64) = Missing("not implemented yet");
+    18  pwrite64 Desc (fd: Fd, buf: InBuf<2>, count: Len, offset: I64) = Missing("not implemented yet");
+    19  readv Desc (fd: Fd, iov: Addr, iovcnt: U64) = Missing("not implemented yet");
+    20  writev Desc (fd: Fd, iov: Addr, iovcnt: U64) = Missing("not implemented yet");
+    21  access File (path: Path, mode: I32) = Missing("not implemented yet");
+    22  pipe Desc (pipefd: Addr) = Missing("not implemented yet");
+    23  select Desc (nfds: I32, readfds: Addr, writefds: Addr, exceptfds: Addr, timeout: Addr) = Missing("not implemented yet");
+    24  sched_yield Process () = Missing("not implemented yet");
+    25  mremap Memory (old_address: Addr, old_size: Len, new_size: Len, flags: U64, new_address: Addr) = Missing("not implemented yet");
+    26  msync Memory (addr: Addr, length: Len, flags: I32) = Missing("not implemented yet");
+    27  mincore Memory (addr: Addr, length: Len, vec: Addr) = Missing("not implemented yet");
+    28  madvise Memory (addr: Addr, length: Len, advice: I32) = Missing("not implemented yet");
+    29  shmget Ipc (key: I32, size: Len, shmflg: I32) = Missing("not implemented yet");
+    30  shmat Ipc (shmid: I32, shmaddr: Addr, shmflg: I32) = Missing("not implemented yet");
+    31  shmctl Ipc (shmid: I32, cmd: I32, buf: Addr) = Missing("not implemented yet");
+    32  dup Desc (oldfd: Fd) = Missing("not implemented yet");
+    33  dup2 Desc (oldfd: Fd, newfd: Fd) = Missing("not implemented yet");
+    34  pause Signal () = Missing("not implemented yet");
+    35  nanosleep Time (req: Addr, rem: Addr) = Missing("not implemented yet");
+    36  getitimer Time (which: I32, curr_value: Addr) = Missing("not implemented yet");
+    37  alarm Time (seconds: U32) = Missing("not implemented yet");
+    38  setitimer Time (which: I32, new_value: Addr, old_value: Addr) = Missing("not implemented yet");
+    39  getpid Process () = Missing("not implemented yet");
+    40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr, count: Len) = Missing("not implemented yet");
+    41  socket Network (domain: I32, type_: I32, protocol: I32) = Missing("not implemented yet");
+    42  connect Network (sockfd: Fd, addr: Addr, addrlen: I32) = Missing("not implemented yet");
+    43  accept Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Missing("not implemented yet");
+    44  sendto Network (sockfd: Fd, buf: InBuf<2>, len: Len, flags: U32, dest_addr: Addr, addrlen: I32) = Missing("not implemented yet");
+    45  recvfrom Network (sockfd: Fd, buf: OutBuf<2>, len: Len, flags: U32, src_addr: Addr, addrlen: Addr) = Missing("not implemented yet");
+    46  sendmsg Network (sockfd: Fd, msg: Addr, flags: U32) = Missing("not implemented yet");
+    47  recvmsg Network (sockfd: Fd, msg: Addr, flags: U32) = Missing("not implemented yet");
+    48  shutdown Network (sockfd: Fd, how: I32) = Missing("not implemented yet");
+    49  bind Network (sockfd: Fd, addr: Addr, addrlen: I32) = Missing("not implemented yet");
+    50  listen Network (sockfd: Fd, backlog: I32) = Missing("not implemented yet");
+    51  getsockname Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Missing("not implemented yet");
+    52  getpeername Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Missing("not implemented yet");
+    53  socketpair Network (domain: I32, type_: I32, protocol: I32, sv: Addr) = Missing("not implemented yet");
+    54  setsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: I32) = Missing("not implemented yet");
+    55  getsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: Addr) = Missing("not implemented yet");
+    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Missing("not implemented yet");
+    57  fork Process () = Missing("not implemented yet");
+    58  vfork Process () = Missing("not implemented yet");
+    59  execve Process (path: Path, argv: Addr, envp: Addr) = Missing("not implemented yet");
+    60  exit Process (status: I32) = Missing("not implemented yet");
+    61  wait4 Process (pid: Pid, wstatus: Addr, options: I32, rusage: Addr) = Missing("not implemented yet");
+    62  kill Signal (pid: Pid, sig: I32) = Missing("not implemented yet");
+    63  uname Misc (buf: Addr) = Missing("not implemented yet");
+    64  semget Ipc (key: I32, nsems: I32, semflg: I32) = Missing("not implemented yet");
+    65  semop Ipc (semid: I32, sops: Addr, nsops: U32) = Missing("not implemented yet");
+    66  semctl Ipc (semid: I32, semnum: I32, cmd: I32, arg: U64) = Missing("not implemented yet");
+    67  shmdt Ipc (shmaddr: Addr) = Missing("not implemented yet");
+    68  msgget Ipc (key: I32, msgflg: I32) = Missing("not implemented yet");
+    69  msgsnd Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgflg: I32) = Missing("not implemented yet");
+    70  msgrcv Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgtyp: I64, msgflg: I32) = Missing("not implemented yet");
+    71  msgctl Ipc (msqid: I32, cmd: I32, buf: Addr) = Missing("not implemented yet");
+    72  fcntl Desc (fd: Fd, cmd: U32, arg: U64) = Missing("not implemented yet");
+    73  flock Desc (fd: Fd, operation: U32) = Missing("not implemented yet");
+    74  fsync Desc (fd: Fd) = Missing("not implemented yet");
+    75  fdatasync Desc (fd: Fd) = Missing("not implemented yet");
+    76  truncate File (path: Path, length: I64) = Missing("not implemented yet");
+    77  ftruncate Desc (fd: Fd, length: I64) = Missing("not implemented yet");
+    78  getdents Desc (fd: Fd, dirp: Addr, count: U32) = Missing("not implemented yet");
+    79  getcwd File (buf: Addr, size: Len) = Missing("not implemented yet");
+    80  chdir File (path: Path) = Missing("not implemented yet");
+    81  fchdir Desc (fd: Fd) = Missing("not implemented yet");
+    82  rename File (oldpath: Path, newpath: Path) = Missing("not implemented yet");
+    83  mkdir File (path: Path, mode: U32) = Missing("not implemented yet");
+    84  rmdir File (path: Path) = Missing("not implemented yet");
+    85  creat File (path: Path, mode: U32) = Missing("not implemented yet");
+    86  link File (oldpath: Path, newpath: Path) = Missing("not implemented yet");
+    87  unlink File (path: Path) = Missing("not implemented yet");
+    88  symlink File (target: Path, linkpath: Path) = Missing("not implemented yet");
+    89  readlink File (path: Path, buf: OutBuf<2>, bufsiz: I32) = Missing("not implemented yet");
+    90  chmod File (path: Path, mode: U32) = Missing("not implemented yet");
+    91  fchmod Desc (fd: Fd, mode: U32) = Missing("not implemented yet");
+    92  chown File (path: Path, owner: U32, group: U32) = Missing("not implemented yet");
+    93  fchown Desc (fd: Fd, owner: U32, group: U32) = Missing("not implemented yet");
+    94  lchown File (path: Path, owner: U32, group: U32) = Missing("not implemented yet");
+    95  umask Process (mask: U32) = Missing("not implemented yet");
+    96  gettimeofday Time (tv: Addr, tz: Addr) = Missing("not implemented yet");
+    97  getrlimit Process (resource: U32, rlim: Addr) = Missing("not implemented yet");
+    98  getrusage Process (who: I32, usage: Addr) = Missing("not implemented yet");
+    99  sysinfo Misc (info: Addr) = Missing("not implemented yet");
+    100 times Process (buf: Addr) = Missing("not implemented yet");
+    101 ptrace Process (request: I64, pid: I64, addr: Addr, data: Addr) = Missing("not implemented yet");
+    102 getuid Creds () = Missing("not implemented yet");
+    103 syslog Misc (type_: I32, bufp: Addr, len: I32) = Missing("not implemented yet");
+    104 getgid Creds () = Missing("not implemented yet");
+    105 setuid Creds (uid: U32) = Missing("not implemented yet");
+    106 setgid Creds (gid: U32) = Missing("not implemented yet");
+    107 geteuid Creds () = Missing("not implemented yet");
+    108 getegid Creds () = Missing("not implemented yet");
+    109 setpgid Process (pid: Pid, pgid: Pid) = Missing("not implemented yet");
+    110 getppid Process () = Missing("not implemented yet");
+    111 getpgrp Process () = Missing("not implemented yet");
+    112 setsid Process () = Missing("not implemented yet");
+    113 setreuid Creds (ruid: U32, euid: U32) = Missing("not implemented yet");
+    114 setregid Creds (rgid: U32, egid: U32) = Missing("not implemented yet");
+    115 getgroups Creds (size: I32, list: Addr) = Missing("not implemented yet");
+    116 setgroups Creds (size: I32, list: Addr) = Missing("not implemented yet");
+    117 setresuid Creds (ruid: U32, euid: U32, suid: U32) = Missing("not implemented yet");
+    118 getresuid Creds (ruid: Addr, euid: Addr, suid: Addr) = Missing("not implemented yet");
+    119 setresgid Creds (rgid: U32, egid: U32, sgid: U32) = Missing("not implemented yet");
+    120 getresgid Creds (rgid: Addr, egid: Addr, sgid: Addr) = Missing("not implemented yet");
+    121 getpgid Process (pid: Pid) = Missing("not implemented yet");
+    122 setfsuid Creds (fsuid: U32) = Missing("not implemented yet");
+    123 setfsgid Creds (fsgid: U32) = Missing("not implemented yet");
+    124 getsid Process (pid: Pid) = Missing("not implemented yet");
+    125 capget Creds (hdrp: Addr, datap: Addr) = Missing("not implemented yet");
+    126 capset Creds (hdrp: Addr, datap: Addr) = Missing("not implemented yet");
+    127 rt_sigpending Signal (set: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    128 rt_sigtimedwait Signal (set: Addr, info: Addr, timeout: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    129 rt_sigqueueinfo Signal (tgid: Pid, sig: I32, info: Addr) = Missing("not implemented yet");
+    130 rt_sigsuspend Signal (mask: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    131 sigaltstack Signal (ss: Addr, old_ss: Addr) = Missing("not implemented yet");
+    132 utime File (path: Path, times: Addr) = Missing("not implemented yet");
+    133 mknod File (path: Path, mode: U32, dev: U32) = Missing("not implemented yet");
+    134 uselib File (path: Path) = Missing("not in x86-64 configurations");
+    135 personality Process (persona: U32) = Missing("not implemented yet");
+    136 ustat File (dev: U32, ubuf: Addr) = Missing("not implemented yet");
+    137 statfs File (path: Path, buf: Addr) = Missing("not implemented yet");
+    138 fstatfs Desc (fd: Fd, buf: Addr) = Missing("not implemented yet");
+    139 sysfs File (option: I32, arg1: U64, arg2: U64) = Missing("obsolete");
+    140 getpriority Process (which: I32, who: I32) = Missing("not implemented yet");
+    141 setpriority Process (which: I32, who: I32, prio: I32) = Missing("not implemented yet");
+    142 sched_setparam Process (pid: Pid, param: Addr) = Missing("not implemented yet");
+    143 sched_getparam Process (pid: Pid, param: Addr) = Missing("not implemented yet");
+    144 sched_setscheduler Process (pid: Pid, policy: I32, param: Addr) = Missing("not implemented yet");
+    145 sched_getscheduler Process (pid: Pid) = Missing("not implemented yet");
+    146 sched_get_priority_max Process (policy: I32) = Missing("not implemented yet");
+    147 sched_get_priority_min Process (policy: I32) = Missing("not implemented yet");
+    148 sched_rr_get_interval Process (pid: Pid, tp: Addr) = Missing("not implemented yet");
+    149 mlock Memory (addr: Addr, len: Len) = Missing("not implemented yet");
+    150 munlock Memory (addr: Addr, len: Len) = Missing("not implemented yet");
+    151 mlockall Memory (flags: I32) = Missing("not implemented yet");
+    152 munlockall Memory () = Missing("not implemented yet");
+    153 vhangup Misc () = Missing("not implemented yet");
+    154 modify_ldt Misc (func: I32, ptr: Addr, bytecount: U64) = Missing("not implemented yet");
+    155 pivot_root File (new_root: Path, put_old: Path) = Missing("not implemented yet");
+    156 _sysctl Misc (args: Addr) = Missing("removed in Linux 5.5");
+    157 prctl Process (option: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Missing("not implemented yet");
+    158 arch_prctl Process (code: I32, addr: Addr) = Missing("not implemented yet");
+    159 adjtimex Time (buf: Addr) = Missing("not implemented yet");
+    160 setrlimit Process (resource: U32, rlim: Addr) = Missing("not implemented yet");
+    161 chroot File (path: Path) = Missing("not implemented yet");
+    162 sync File () = Missing("not implemented yet");
+    163 acct File (filename: Path) = Missing("not implemented yet");
+    164 settimeofday Time (tv: Addr, tz: Addr) = Missing("not implemented yet");
+    165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Missing("not implemented yet");
+    166 umount2 File (target: Path, flags: I32) = Missing("not implemented yet");
+    167 swapon File (path: Path, swapflags: I32) = Missing("not implemented yet");
+    168 swapoff File (path: Path) = Missing("not implemented yet");
+    169 reboot Misc (magic: I32, magic2: I32, cmd: U32, arg: Addr) = Missing("not implemented yet");
+    170 sethostname Misc (name: Addr, len: I32) = Missing("not implemented yet");
+    171 setdomainname Misc (name: Addr, len: I32) = Missing("not implemented yet");
+    172 iopl Misc (level: U32) = Missing("not implemented yet");
+    173 ioperm Misc (from: U64, num: U64, turn_on: I32) = Missing("not implemented yet");
+    174 create_module Module (name: Path, size: Len) = Missing("removed in Linux 2.6");
+    175 init_module Module (module_image: Addr, len: Len, param_values: Addr) = Missing("not implemented yet");
+    176 delete_module Module (name: Path, flags: U32) = Missing("not implemented yet");
+    177 get_kernel_syms Module (table: Addr) = Missing("removed in Linux 2.6");
+    178 query_module Module (name: Path, which: I32, buf: Addr, bufsize: Len, ret: Addr) = Missing("removed in Linux 2.6");
+    179 quotactl File (cmd: U32, special: Path, id: I32, addr: Addr) = Missing("not implemented yet");
+    180 nfsservctl Misc (cmd: I32, argp: Addr, resp: Addr) = Missing("removed in Linux 3.1");
+    181 getpmsg Misc () = Missing("never implemented in Linux");
+    182 putpmsg Misc () = Missing("never implemented in Linux");
+    183 afs_syscall Misc () = Missing("never implemented in Linux");
+    184 tuxcall Misc () = Missing("never implemented in Linux");
+    185 security Misc () = Missing("never implemented in Linux");
+    186 gettid Process () = Missing("not implemented yet");
+    187 readahead Desc (fd: Fd, offset: I64, count: Len) = Missing("not implemented yet");
+    188 setxattr File (path: Path, name: Path, value: InBuf<3>, size: Len, flags: I32) = Missing("not implemented yet");
+    189 lsetxattr File (path: Path, name: Path, value: InBuf<3>, size: Len, flags: I32) = Missing("not implemented yet");
+    190 fsetxattr Desc (fd: Fd, name: Path, value: InBuf<3>, size: Len, flags: I32) = Missing("not implemented yet");
+    191 getxattr File (path: Path, name: Path, value: OutBuf<3>, size: Len) = Missing("not implemented yet");
+    192 lgetxattr File (path: Path, name: Path, value: OutBuf<3>, size: Len) = Missing("not implemented yet");
+    193 fgetxattr Desc (fd: Fd, name: Path, value: OutBuf<3>, size: Len) = Missing("not implemented yet");
+    194 listxattr File (path: Path, list: OutBuf<2>, size: Len) = Missing("not implemented yet");
+    195 llistxattr File (path: Path, list: OutBuf<2>, size: Len) = Missing("not implemented yet");
+    196 flistxattr Desc (fd: Fd, list: OutBuf<2>, size: Len) = Missing("not implemented yet");
+    197 removexattr File (path: Path, name: Path) = Missing("not implemented yet");
+    198 lremovexattr File (path: Path, name: Path) = Missing("not implemented yet");
+    199 fremovexattr Desc (fd: Fd, name: Path) = Missing("not implemented yet");
+    200 tkill Signal (tid: Pid, sig: I32) = Missing("not implemented yet");
+    201 time Time (tloc: Addr) = Missing("not implemented yet");
+    202 futex Process (uaddr: Addr, op: U32, val: U32, timeout: Addr, uaddr2: Addr, val3: U32) = Missing("not implemented yet");
+    203 sched_setaffinity Process (pid: Pid, cpusetsize: U32, mask: Addr) = Missing("not implemented yet");
+    204 sched_getaffinity Process (pid: Pid, cpusetsize: U32, mask: Addr) = Missing("not implemented yet");
+    205 set_thread_area Process (u_info: Addr) = Missing("32-bit only");
+    206 io_setup Misc (nr_events: U32, ctx_idp: Addr) = Missing("not implemented yet");
+    207 io_destroy Misc (ctx_id: U64) = Missing("not implemented yet");
+    208 io_getevents Misc (ctx_id: U64, min_nr: I64, nr: I64, events: Addr, timeout: Addr) = Missing("not implemented yet");
+    209 io_submit Misc (ctx_id: U64, nr: I64, iocbpp: Addr) = Missing("not implemented yet");
+    210 io_cancel Misc (ctx_id: U64, iocb: Addr, result: Addr) = Missing("not implemented yet");
+    211 get_thread_area Process (u_info: Addr) = Missing("32-bit only");
+    212 lookup_dcookie File (cookie: U64, buffer: Addr, len: Len) = Missing("removed in Linux 6.7");
+    213 epoll_create Desc (size: I32) = Missing("not implemented yet");
+    214 epoll_ctl_old Desc () = Missing("never implemented in Linux");
+    215 epoll_wait_old Desc () = Missing("never implemented in Linux");
+    216 remap_file_pages Memory (addr: Addr, size: Len, prot: U64, pgoff: U64, flags: U64) = Missing("not implemented yet");
+    217 getdents64 Desc (fd: Fd, dirp: Addr, count: U32) = Missing("not implemented yet");
+    218 set_tid_address Process (tidptr: Addr) = Missing("not implemented yet");
+    219 restart_syscall Signal () = Missing("not implemented yet");
+    220 semtimedop Ipc (semid: I32, sops: Addr, nsops: U32, timeout: Addr) = Missing("not implemented yet");
+    221 fadvise64 Desc (fd: Fd, offset: I64, len: I64, advice: I32) = Missing("not implemented yet");
+    222 timer_create Time (clockid: I32, sevp: Addr, timerid: Addr) = Missing("not implemented yet");
+    223 timer_settime Time (timerid: I32, flags: I32, new_value: Addr, old_value: Addr) = Missing("not implemented yet");
+    224 timer_gettime Time (timerid: I32, curr_value: Addr) = Missing("not implemented yet");
+    225 timer_getoverrun Time (timerid: I32) = Missing("not implemented yet");
+    226 timer_delete Time (timerid: I32) = Missing("not implemented yet");
+    227 clock_settime Time (clockid: I32, tp: Addr) = Missing("not implemented yet");
+    228 clock_gettime Time (clockid: I32, tp: Addr) = Missing("not implemented yet");
+    229 clock_getres Time (clockid: I32, res: Addr) = Missing("not implemented yet");
+    230 clock_nanosleep Time (clockid: I32, flags: I32, request: Addr, remain: Addr) = Missing("not implemented yet");
+    231 exit_group Process (status: I32) = Missing("not implemented yet");
+    232 epoll_wait Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: I32) = Missing("not implemented yet");
+    233 epoll_ctl Desc (epfd: Fd, op: I32, fd: Fd, event: Addr) = Missing("not implemented yet");
+    234 tgkill Signal (tgid: Pid, tid: Pid, sig: I32) = Missing("not implemented yet");
+    235 utimes File (path: Path, times: Addr) = Missing("not implemented yet");
+    236 vserver Misc () = Missing("never implemented in Linux");
+    237 mbind Memory (addr: Addr, len: U64, mode: U64, nodemask: Addr, maxnode: U64, flags: U32) = Missing("not implemented yet");
+    238 set_mempolicy Memory (mode: I32, nodemask: Addr, maxnode: U64) = Missing("not implemented yet");
+    239 get_mempolicy Memory (mode: Addr, nodemask: Addr, maxnode: U64, addr: Addr, flags: U64) = Missing("not implemented yet");
+    240 mq_open Ipc (name: Path, oflag: I32, mode: U32, attr: Addr) = Missing("not implemented yet");
+    241 mq_unlink Ipc (name: Path) = Missing("not implemented yet");
+    242 mq_timedsend Ipc (mqdes: Fd, msg_ptr: Addr, msg_len: Len, msg_prio: U32, abs_timeout: Addr) = Missing("not implemented yet");
+    243 mq_timedreceive Ipc (mqdes: Fd, msg_ptr: Addr, msg_len: Len, msg_prio: Addr, abs_timeout: Addr) = Missing("not implemented yet");
+    244 mq_notify Ipc (mqdes: Fd, sevp: Addr) = Missing("not implemented yet");
+    245 mq_getsetattr Ipc (mqdes: Fd, newattr: Addr, oldattr: Addr) = Missing("not implemented yet");
+    246 kexec_load Misc (entry: Addr, nr_segments: U64, segments: Addr, flags: U64) = Missing("not implemented yet");
+    247 waitid Process (idtype: I32, id: Pid, infop: Addr, options: I32, rusage: Addr) = Missing("not implemented yet");
+    248 add_key Misc (type_: Path, description: Path, payload: Addr, plen: Len, keyring: I32) = Missing("not implemented yet");
+    249 request_key Misc (type_: Path, description: Path, callout_info: Path, dest_keyring: I32) = Missing("not implemented yet");
+    250 keyctl Misc (operation: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Missing("not implemented yet");
+    251 ioprio_set Process (which: I32, who: I32, ioprio: I32) = Missing("not implemented yet");
+    252 ioprio_get Process (which: I32, who: I32) = Missing("not implemented yet");
+    253 inotify_init Desc () = Missing("not implemented yet");
+    254 inotify_add_watch Desc (fd: Fd, path: Path, mask: U32) = Missing("not implemented yet");
+    255 inotify_rm_watch Desc (fd: Fd, wd: I32) = Missing("not implemented yet");
+    256 migrate_pages Memory (pid: Pid, maxnode: U64, old_nodes: Addr, new_nodes: Addr) = Missing("not implemented yet");
+    257 openat File (dirfd: DirFd, path: Path, flags: I32, mode: U32) = Missing("not implemented yet");
+    258 mkdirat File (dirfd: DirFd, path: Path, mode: U32) = Missing("not implemented yet");
+    259 mknodat File (dirfd: DirFd, path: Path, mode: U32, dev: U32) = Missing("not implemented yet");
+    260 fchownat File (dirfd: DirFd, path: Path, owner: U32, group: U32, flags: I32) = Missing("not implemented yet");
+    261 futimesat File (dirfd: DirFd, path: Path, times: Addr) = Missing("not implemented yet");
+    262 newfstatat File (dirfd: DirFd, path: Path, statbuf: Addr, flags: I32) = Missing("not implemented yet");
+    263 unlinkat File (dirfd: DirFd, path: Path, flags: I32) = Missing("not implemented yet");
+    264 renameat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path) = Missing("not implemented yet");
+    265 linkat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: I32) = Missing("not implemented yet");
+    266 symlinkat File (target: Path, newdirfd: DirFd, linkpath: Path) = Missing("not implemented yet");
+    267 readlinkat File (dirfd: DirFd, path: Path, buf: OutBuf<3>, bufsiz: I32) = Missing("not implemented yet");
+    268 fchmodat File (dirfd: DirFd, path: Path, mode: U32) = Missing("not implemented yet");
+    269 faccessat File (dirfd: DirFd, path: Path, mode: I32) = Missing("not implemented yet");
+    270 pselect6 Desc (nfds: I32, readfds: Addr, writefds: Addr, exceptfds: Addr, timeout: Addr, sigmask: Addr) = Missing("not implemented yet");
+    271 ppoll Desc (fds: Addr, nfds: U32, tmo_p: Addr, sigmask: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    272 unshare Process (flags: U64) = Missing("not implemented yet");
+    273 set_robust_list Process (head: Addr, len: Len) = Missing("not implemented yet");
+    274 get_robust_list Process (pid: Pid, head_ptr: Addr, len_ptr: Addr) = Missing("not implemented yet");
+    275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Missing("not implemented yet");
+    276 tee Desc (fd_in: Fd, fd_out: Fd, len: Len, flags: U32) = Missing("not implemented yet");
+    277 sync_file_range Desc (fd: Fd, offset: I64, nbytes: I64, flags: U32) = Missing("not implemented yet");
+    278 vmsplice Desc (fd: Fd, iov: Addr, nr_segs: U64, flags: U32) = Missing("not implemented yet");
+    279 move_pages Memory (pid: Pid, count: U64, pages: Addr, nodes: Addr, status: Addr, flags: I32) = Missing("not implemented yet");
+    280 utimensat File (dirfd: DirFd, path: Path, times: Addr, flags: I32) = Missing("not implemented yet");
+    281 epoll_pwait Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: I32, sigmask: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    282 signalfd Desc (fd: Fd, mask: Addr, sizemask: Len) = Missing("not implemented yet");
+    283 timerfd_create Desc (clockid: I32, flags: I32) = Missing("not implemented yet");
+    284 eventfd Desc (initval: U32) = Missing("not implemented yet");
+    285 fallocate Desc (fd: Fd, mode: I32, offset: I64, len: I64) = Missing("not implemented yet");
+    286 timerfd_settime Desc (fd: Fd, flags: I32, new_value: Addr, old_value: Addr) = Missing("not implemented yet");
+    287 timerfd_gettime Desc (fd: Fd, curr_value: Addr) = Missing("not implemented yet");
+    288 accept4 Network (sockfd: Fd, addr: Addr, addrlen: Addr, flags: I32) = Missing("not implemented yet");
+    289 signalfd4 Desc (fd: Fd, mask: Addr, sizemask: Len, flags: I32) = Missing("not implemented yet");
+    290 eventfd2 Desc (initval: U32, flags: I32) = Missing("not implemented yet");
+    291 epoll_create1 Desc (flags: I32) = Missing("not implemented yet");
+    292 dup3 Desc (oldfd: Fd, newfd: Fd, flags: I32) = Missing("not implemented yet");
+    293 pipe2 Desc (pipefd: Addr, flags: I32) = Missing("not implemented yet");
+    294 inotify_init1 Desc (flags: I32) = Missing("not implemented yet");
+    295 preadv Desc (fd: Fd, iov: Addr, iovcnt: U64, pos_l: U64, pos_h: U64) = Missing("not implemented yet");
+    296 pwritev Desc (fd: Fd, iov: Addr, iovcnt: U64, pos_l: U64, pos_h: U64) = Missing("not implemented yet");
+    297 rt_tgsigqueueinfo Signal (tgid: Pid, tid: Pid, sig: I32, info: Addr) = Missing("not implemented yet");
+    298 perf_event_open Desc (attr: Addr, pid: Pid, cpu: I32, group_fd: Fd, flags: U64) = Missing("not implemented yet");
+    299 recvmmsg Network (sockfd: Fd, msgvec: Addr, vlen: U32, flags: U32, timeout: Addr) = Missing("not implemented yet");
+    300 fanotify_init Desc (flags: U32, event_f_flags: U32) = Missing("not implemented yet");
+    301 fanotify_mark Desc (fanotify_fd: Fd, flags: U32, mask: U64, dirfd: DirFd, path: Path) = Missing("not implemented yet");
+    302 prlimit64 Process (pid: Pid, resource: U32, new_limit: Addr, old_limit: Addr) = Missing("not implemented yet");
+    303 name_to_handle_at File (dirfd: DirFd, path: Path, handle: Addr, mount_id: Addr, flags: I32) = Missing("not implemented yet");
+    304 open_by_handle_at Desc (mount_fd: Fd, handle: Addr, flags: I32) = Missing("not implemented yet");
+    305 clock_adjtime Time (clockid: I32, buf: Addr) = Missing("not implemented yet");
+    306 syncfs Desc (fd: Fd) = Missing("not implemented yet");
+    307 sendmmsg Network (sockfd: Fd, msgvec: Addr, vlen: U32, flags: U32) = Missing("not implemented yet");
+    308 setns Process (fd: Fd, nstype: I32) = Missing("not implemented yet");
+    309 getcpu Process (cpu: Addr, node: Addr, tcache: Addr) = Missing("not implemented yet");
+    310 process_vm_readv Process (pid: Pid, local_iov: Addr, liovcnt: U64, remote_iov: Addr, riovcnt: U64, flags: U64) = Missing("not implemented yet");
+    311 process_vm_writev Process (pid: Pid, local_iov: Addr, liovcnt: U64, remote_iov: Addr, riovcnt: U64, flags: U64) = Missing("not implemented yet");
+    312 kcmp Process (pid1: Pid, pid2: Pid, type_: I32, idx1: U64, idx2: U64) = Missing("not implemented yet");
+    313 finit_module Module (fd: Fd, param_values: Addr, flags: I32) = Missing("not implemented yet");
+    314 sched_setattr Process (pid: Pid, attr: Addr, flags: U32) = Missing("not implemented yet");
+    315 sched_getattr Process (pid: Pid, attr: Addr, size: U32, flags: U32) = Missing("not implemented yet");
+    316 renameat2 File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: U32) = Missing("not implemented yet");
+    317 seccomp Process (operation: U32, flags: U32, args: Addr) = Missing("not implemented yet");
+    318 getrandom Misc (buf: OutBuf<1>, buflen: Len, flags: U32) = Missing("not implemented yet");
+    319 memfd_create Desc (name: Path, flags: U32) = Missing("not implemented yet");
+    320 kexec_file_load Misc (kernel_fd: Fd, initrd_fd: Fd, cmdline_len: U64, cmdline: Addr, flags: U64) = Missing("not implemented yet");
+    321 bpf Desc (cmd: I32, attr: Addr, size: U32) = Missing("not implemented yet");
+    322 execveat Process (dirfd: DirFd, path: Path, argv: Addr, envp: Addr, flags: I32) = Missing("not implemented yet");
+    323 userfaultfd Desc (flags: I32) = Missing("not implemented yet");
+    324 membarrier Process (cmd: I32, flags: U32, cpu_id: I32) = Missing("not implemented yet");
+    325 mlock2 Memory (addr: Addr, len: Len, flags: I32) = Missing("not implemented yet");
+    326 copy_file_range Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Missing("not implemented yet");
+    327 preadv2 Desc (fd: Fd, iov: Addr, iovcnt: U64, pos_l: U64, pos_h: U64, flags: I32) = Missing("not implemented yet");
+    328 pwritev2 Desc (fd: Fd, iov: Addr, iovcnt: U64, pos_l: U64, pos_h: U64, flags: I32) = Missing("not implemented yet");
+    329 pkey_mprotect Memory (addr: Addr, len: Len, prot: U64, pkey: I32) = Missing("not implemented yet");
+    330 pkey_alloc Memory (flags: U64, access_rights: U64) = Missing("not implemented yet");
+    331 pkey_free Memory (pkey: I32) = Missing("not implemented yet");
+    332 statx File (dirfd: DirFd, path: Path, flags: U32, mask: U32, statxbuf: Addr) = Missing("not implemented yet");
+    333 io_pgetevents Misc (ctx_id: U64, min_nr: I64, nr: I64, events: Addr, timeout: Addr, usig: Addr) = Missing("not implemented yet");
+    334 rseq Process (rseq: Addr, rseq_len: U32, flags: I32, sig: U32) = Missing("not implemented yet");
+    335 uretprobe Misc () = Missing("not implemented yet");
+    424 pidfd_send_signal Signal (pidfd: Fd, sig: I32, info: Addr, flags: U32) = Missing("not implemented yet");
+    425 io_uring_setup Desc (entries: U32, params: Addr) = Missing("not implemented yet");
+    426 io_uring_enter Desc (fd: Fd, to_submit: U32, min_complete: U32, flags: U32, argp: Addr, argsz: Len) = Missing("not implemented yet");
+    427 io_uring_register Desc (fd: Fd, opcode: U32, arg: Addr, nr_args: U32) = Missing("not implemented yet");
+    428 open_tree File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
+    429 move_mount File (from_dirfd: DirFd, from_path: Path, to_dirfd: DirFd, to_path: Path, flags: U32) = Missing("not implemented yet");
+    430 fsopen File (fsname: Path, flags: U32) = Missing("not implemented yet");
+    431 fsconfig File (fd: Fd, cmd: U32, key: Path, value: Addr, aux: I32) = Missing("not implemented yet");
+    432 fsmount File (fsfd: Fd, flags: U32, attr_flags: U32) = Missing("not implemented yet");
+    433 fspick File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
+    434 pidfd_open Desc (pid: Pid, flags: U32) = Missing("not implemented yet");
+    435 clone3 Process (cl_args: Addr, size: Len) = Missing("not implemented yet");
+    436 close_range Desc (first: U32, last: U32, flags: U32) = Missing("not implemented yet");
+    437 openat2 File (dirfd: DirFd, path: Path, how: Addr, size: Len) = Missing("not implemented yet");
+    438 pidfd_getfd Desc (pidfd: Fd, targetfd: Fd, flags: U32) = Missing("not implemented yet");
+    439 faccessat2 File (dirfd: DirFd, path: Path, mode: I32, flags: I32) = Missing("not implemented yet");
+    440 process_madvise Memory (pidfd: Fd, iovec: Addr, vlen: Len, advice: I32, flags: U32) = Missing("not implemented yet");
+    441 epoll_pwait2 Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: Addr, sigmask: Addr, sigsetsize: Len) = Missing("not implemented yet");
+    442 mount_setattr File (dirfd: DirFd, path: Path, flags: U32, attr: Addr, size: Len) = Missing("not implemented yet");
+    443 quotactl_fd File (fd: Fd, cmd: U32, id: I32, addr: Addr) = Missing("not implemented yet");
+    444 landlock_create_ruleset Misc (attr: Addr, size: Len, flags: U32) = Missing("not implemented yet");
+    445 landlock_add_rule Misc (ruleset_fd: Fd, rule_type: I32, rule_attr: Addr, flags: U32) = Missing("not implemented yet");
+    446 landlock_restrict_self Misc (ruleset_fd: Fd, flags: U32) = Missing("not implemented yet");
+    447 memfd_secret Desc (flags: U32) = Missing("not implemented yet");
+    448 process_mrelease Memory (pidfd: Fd, flags: U32) = Missing("not implemented yet");
+    449 futex_waitv Process (waiters: Addr, nr_futexes: U32, flags: U32, timeout: Addr, clockid: I32) = Missing("not implemented yet");
+    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Missing("not implemented yet");
+    451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Missing("not implemented yet");
+    452 fchmodat2 File (dirfd: DirFd, path: Path, mode: U32, flags: U32) = Missing("not implemented yet");
+    453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Missing("not implemented yet");
+    454 futex_wake Process (uaddr: Addr, mask: U64, nr: I32, flags: U32) = Missing("not implemented yet");
+    455 futex_wait Process (uaddr: Addr, val: U64, mask: U64, flags: U32, timeout: Addr, clockid: I32) = Missing("not implemented yet");
+    456 futex_requeue Process (waiters: Addr, flags: U32, nr_wake: I32, nr_requeue: I32) = Missing("not implemented yet");
+    457 statmount File (req: Addr, buf: Addr, bufsize: Len, flags: U32) = Missing("not implemented yet");
+    458 listmount File (req: Addr, mnt_ids: Addr, nr_mnt_ids: Len, flags: U32) = Missing("not implemented yet");
+    459 lsm_get_self_attr Misc (attr: U32, ctx: Addr, size: Addr, flags: U32) = Missing("not implemented yet");
+    460 lsm_set_self_attr Misc (attr: U32, ctx: Addr, size: U32, flags: U32) = Missing("not implemented yet");
+    461 lsm_list_modules Misc (ids: Addr, size: Addr, flags: U32) = Missing("not implemented yet");
+    462 mseal Memory (start: Addr, len: Len, flags: U64) = Missing("not implemented yet");
+    463 setxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Missing("not implemented yet");
+    464 getxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Missing("not implemented yet");
+    465 listxattrat File (dirfd: DirFd, path: Path, at_flags: U32, list: Addr, size: Len) = Missing("not implemented yet");
+    466 removexattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path) = Missing("not implemented yet");
+    467 open_tree_attr File (dirfd: DirFd, path: Path, flags: U32, attr: Addr, size: Len) = Missing("not implemented yet");
+    468 file_getattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Missing("not implemented yet");
+    469 file_setattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Missing("not implemented yet");
+    470 listns Process (req: Addr, ns_ids: Addr, nr_ns_ids: Len, flags: U32) = Missing("not implemented yet");
+    471 rseq_slice_yield Process () = Missing("not implemented yet");
+}

@@ -1,0 +1,200 @@
+//! Blocking as data: what a parked task waits for, and how it is woken.
+//!
+//! **Invariant**: a woken task runs its call again and decides by itself whether to go on waiting; waking too often is
+//! harmless, waking too seldom is a bug.
+
+use crate::file::FileId;
+use crate::file::pipe::PipeId;
+use crate::kernel::Kernel;
+use crate::seam::{Direction, Stream};
+use crate::task::{GroupId, RunState, TaskId};
+
+/// Something a task can wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WaitKey {
+    /// A child of this process changed state.
+    Child(GroupId),
+    /// The child of a `vfork` released its parent's memory.
+    Vfork(TaskId),
+    /// A pipe became readable, writable or lost an end.
+    Pipe(PipeId),
+    /// An open file whose state is its own (eventfd, timerfd, epoll, signalfd, inotify ...) changed.
+    File(FileId),
+    /// A standard stream of the host became ready.
+    Host(Stream, Direction),
+    /// A terminal changed.
+    Tty(crate::file::tty::TtyId),
+    /// A signal arrived for this process (signalfd, sigtimedwait).
+    Signal(GroupId),
+    /// A futex: space or object, and address or offset.
+    Futex(u64, u64),
+    /// A socket changed.
+    Socket(u32),
+    /// A lock on an inode was released.
+    FileLock(u32),
+    /// A System V or POSIX queue, semaphore set or segment changed.
+    Ipc(u32),
+    /// A thread of this process ended or changed.
+    Thread(TaskId),
+    /// Nothing: only time or a signal ends the wait.
+    Never,
+}
+
+/// What happens to a blocked call when a signal is to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnSignal {
+    /// Restarted if the handler says SA_RESTART, else EINTR (`ERESTARTSYS`).
+    Restart,
+    /// Restarted only if no handler ran (`ERESTARTNOHAND`).
+    RestartNoHandler,
+    /// Restarted by `restart_syscall` with the time left (`ERESTART_RESTARTBLOCK`).
+    RestartBlock,
+    /// Always EINTR.
+    Eintr,
+    /// Only a deadly signal ends the wait.
+    Killable,
+}
+
+/// What a parked task waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// Any of these.
+    pub keys: Vec<WaitKey>,
+    /// At the latest at this time of the monotonic clock, in ns.
+    pub until_ns: Option<u64>,
+    /// What a signal does.
+    pub on_signal: OnSignal,
+}
+
+impl Wait {
+    /// Waits for one thing without limit, restartable.
+    #[must_use]
+    pub fn on(key: WaitKey) -> Self {
+        Wait { keys: vec![key], until_ns: None, on_signal: OnSignal::Restart }
+    }
+    /// Waits for any of several things, at most until a time.
+    #[must_use]
+    pub fn any(keys: Vec<WaitKey>, until_ns: Option<u64>, on_signal: OnSignal) -> Self {
+        Wait { keys, until_ns, on_signal }
+    }
+}
+
+/// Who is told when something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Waiter {
+    /// A parked task.
+    Task(TaskId),
+    /// An epoll instance, about the item with this number.
+    Epoll(FileId, u32),
+}
+
+/// Waiters by what they wait for, in order of arrival, and parked tasks by deadline.
+#[derive(Debug, Clone, Default)]
+pub struct WaitQueues {
+    by_key: imbl::OrdSet<(WaitKey, u64, Waiter)>,
+    deadlines: imbl::OrdSet<(u64, TaskId)>,
+    arrivals: imbl::OrdMap<TaskId, u64>,
+    next: u64,
+}
+
+impl WaitQueues {
+    /// Those who wait for `key`, first come first.
+    #[must_use]
+    pub fn waiters(&self, key: WaitKey) -> Vec<Waiter> {
+        self.by_key
+            .range((key, 0, Waiter::Task(TaskId(0)))..)
+            .take_while(|(k, ..)| *k == key)
+            .map(|(_, _, waiter)| *waiter)
+            .collect()
+    }
+    /// Whether anybody waits for `key`.
+    #[must_use]
+    pub fn any(&self, key: WaitKey) -> bool {
+        self.by_key.range((key, 0, Waiter::Task(TaskId(0)))..).next().is_some_and(|(k, ..)| *k == key)
+    }
+    /// The earliest deadline of a parked task, in ns of the monotonic clock.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.get_min().map(|(at, _)| *at)
+    }
+    /// Lasting registration of an epoll item; undone by [`WaitQueues::unwatch`].
+    pub fn watch(&mut self, key: WaitKey, waiter: Waiter) {
+        self.next += 1;
+        self.by_key.insert((key, self.next, waiter));
+    }
+    /// Undoes [`WaitQueues::watch`].
+    pub fn unwatch(&mut self, key: WaitKey, waiter: Waiter) {
+        let found = self
+            .by_key
+            .range((key, 0, Waiter::Task(TaskId(0)))..)
+            .take_while(|(k, ..)| *k == key)
+            .find(|(_, _, w)| *w == waiter)
+            .copied();
+        if let Some(entry) = found {
+            self.by_key.remove(&entry);
+        }
+    }
+
+    fn add(&mut self, tid: TaskId, wait: &Wait) {
+        self.next += 1;
+        for key in &wait.keys {
+            self.by_key.insert((*key, self.next, Waiter::Task(tid)));
+        }
+        self.arrivals.insert(tid, self.next);
+        if let Some(at) = wait.until_ns {
+            self.deadlines.insert((at, tid));
+        }
+    }
+
+    fn remove(&mut self, tid: TaskId, wait: &Wait) {
+        let Some(arrival) = self.arrivals.remove(&tid) else { return };
+        for key in &wait.keys {
+            self.by_key.remove(&(*key, arrival, Waiter::Task(tid)));
+        }
+        if let Some(at) = wait.until_ns {
+            self.deadlines.remove(&(at, tid));
+        }
+    }
+}
+
+/// Parks a task.
+pub fn park(k: &mut Kernel, tid: TaskId, wait: Wait) {
+    k.waits.add(tid, &wait);
+    k.task_mut(tid).state = RunState::Parked(wait);
+    k.sched.remove(tid);
+}
+
+/// Makes a parked task runnable; others are left as they are. Whether it was parked.
+pub fn unpark(k: &mut Kernel, tid: TaskId) -> bool {
+    let Some(task) = k.tasks.get_mut(tid) else { return false };
+    let RunState::Parked(wait) = &task.state else { return false };
+    let wait = wait.clone();
+    task.state = RunState::Runnable;
+    k.waits.remove(tid, &wait);
+    k.sched.add(tid);
+    true
+}
+
+/// Wakes all who wait for `key`.
+pub fn wake(k: &mut Kernel, key: WaitKey) {
+    for waiter in k.waits.waiters(key) {
+        match waiter {
+            Waiter::Task(tid) => {
+                unpark(k, tid);
+            }
+            Waiter::Epoll(file, item) => crate::file::epoll::notify(k, file, item),
+        }
+    }
+}
+
+/// Wakes every task whose deadline is not after `now_ns`.
+pub fn wake_expired(k: &mut Kernel, now_ns: u64) {
+    while let Some((at, tid)) = k.waits.deadlines.get_min().copied() {
+        if at > now_ns {
+            break;
+        }
+        if !unpark(k, tid) {
+            k.waits.deadlines.remove(&(at, tid));
+        }
+    }
+}
