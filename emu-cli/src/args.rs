@@ -1,0 +1,110 @@
+//! What can be typed: the command line as clap knows it. Help, completions and the man page come from here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "emu",
+    version,
+    about = "Runs x86-64 Linux programs inside a kernel of its own, on any host",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    override_usage = "emu [OPTIONS] PROGRAM [ARGS]...\n       emu COMMAND",
+    after_help = "Options before PROGRAM are emu's; everything after it is the program's.\n\
+                  Exit status: the program's; 128+N if signal N killed it; 125 emu failed, 126 not executable, 127 not found."
+)]
+pub(crate) struct Cli {
+    /// A command of emu's own.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// What to run.
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// Commands of emu's own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the table of system calls: number, name, support
+    Syscalls {
+        /// As JSON, one array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Which levels of the instruction set CPUID claims.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CpuArg {
+    /// Baseline, SSE2
+    #[value(name = "x86-64-v1")]
+    V1,
+    /// To SSE4.2
+    #[value(name = "x86-64-v2")]
+    V2,
+    /// AVX2, FMA, BMI
+    #[value(name = "x86-64-v3")]
+    V3,
+}
+
+/// Which engine executes instructions.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// Decoded blocks
+    Interp,
+    /// One instruction at a time; slow, the reference
+    Stepper,
+}
+
+/// Running a program.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Root file system: a directory or a tar file; read only below, writes stay in memory
+    #[arg(long, value_name = "DIR|TAR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Share a host directory or file: HOST[:GUEST][:ro|rw|cow]; cow (the default) keeps writes in memory
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) bind: Vec<String>,
+    /// Set a variable in the guest's environment, or copy the host's (K alone)
+    #[arg(long, value_name = "K[=V]")]
+    pub(crate) env: Vec<OsString>,
+    /// Working directory in the guest
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<OsString>,
+    /// User and group numbers in the guest
+    #[arg(long, value_name = "UID[:GID]", default_value = "0:0")]
+    pub(crate) user: String,
+    /// Host name that the guest sees
+    #[arg(long, value_name = "NAME", default_value = "emu")]
+    pub(crate) hostname: OsString,
+    /// What the processor claims to be
+    #[arg(long, value_enum, default_value = "x86-64-v1", hide_possible_values = true, value_name = "MODEL")]
+    pub(crate) cpu: CpuArg,
+    /// Which engine executes
+    #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
+    pub(crate) engine: EngineArg,
+    /// Bound on guest memory: bytes, or with K, M, G
+    #[arg(long, value_name = "SIZE", default_value = "4G")]
+    pub(crate) memory: String,
+    /// End the guest after this many seconds (exit status 124)
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+    /// Print the kernel log to standard error at the end
+    #[arg(long)]
+    pub(crate) dmesg: bool,
+    /// The program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
+    pub(crate) program: Vec<OsString>,
+}
