@@ -96,16 +96,13 @@ impl Memory {
         let pte = half.table.get_mut(page).ok_or(MemFault::NotPresent(addr))?;
         let held = pte.used().contains(Used::ACCESSED);
         if let Pte::Shared { object, index, prot, used } = pte {
-            let own = self.objects.frame_mut(&self.pool, *object, *index);
-            // Present first, then allowed, then possible: the order of the faults.
-            let own = match own {
-                Ok(None) => return Err(MemFault::NotPresent(addr)),
-                _ if checks.permit(*prot, Access::Write, addr).is_err() => {
-                    return Err(MemFault::Protection(addr));
-                }
-                Ok(Some(own)) => own,
-                Err(error) => return Err(out_of_memory(error)),
-            };
+            if let Err(fault) = checks.permit(*prot, Access::Write, addr) {
+                // What is not there is not forbidden.
+                let found = self.objects.frame(*object, *index);
+                return Err(found.map_or(MemFault::NotPresent(addr), |_| fault));
+            }
+            let own = self.objects.frame_mut(&self.pool, *object, *index).map_err(out_of_memory)?;
+            let own = own.ok_or(MemFault::NotPresent(addr))?;
             *used |= mark;
             let result = act(own.frame);
             if own.is_stale {

@@ -34,7 +34,7 @@ impl Side {
     pub(super) fn of(addr: u64) -> Result<(Self, u64), MemFault> {
         match addr {
             0..USER_END => Ok((Self::User, addr / PAGE_SIZE)),
-            KERNEL_START.. => Ok((Self::Kernel, addr / PAGE_SIZE & LAST_PAGE)),
+            KERNEL_START.. => Ok((Self::Kernel, (addr / PAGE_SIZE) & LAST_PAGE)),
             _ => Err(MemFault::NonCanonical(addr)),
         }
     }

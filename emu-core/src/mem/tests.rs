@@ -6,6 +6,9 @@ mod timing;
 use super::Privilege::{Supervisor, User};
 use super::*;
 
+/// Stands for the end of all addresses.
+const END: u64 = 0;
+
 const RW: PageProt = PageProt::READ.union(PageProt::WRITE).union(PageProt::USER);
 const RX: PageProt = PageProt::READ.union(PageProt::EXEC).union(PageProt::USER);
 const RO: PageProt = PageProt::READ.union(PageProt::USER);
@@ -66,9 +69,9 @@ fn the_last_page_of_all_can_be_mapped() {
     mem.map_zero(s, top, PageProt::READ | PageProt::WRITE).unwrap();
     mem.write_u64(s, u64::MAX - 7, 3, Supervisor).unwrap();
     assert_eq!(mem.write(s, u64::MAX, &[1, 2], Supervisor), Err((1, MemFault::NonCanonical(u64::MAX))));
-    assert_eq!(mem.mapped_pages(s, KERNEL_START..0), 1);
-    mem.unmap(s, top..0);
-    assert_eq!(mem.mapped_pages(s, 0..0) + mem.mapped_pages(s, KERNEL_START..u64::MAX), 0);
+    assert_eq!(mem.mapped_pages(s, KERNEL_START..END), 1);
+    mem.unmap(s, top..END);
+    assert_eq!(mem.mapped_pages(s, 0..END) + mem.mapped_pages(s, KERNEL_START..u64::MAX), 0);
 }
 
 #[test]
