@@ -1,9 +1,10 @@
 //! Random operations on [`Memory`] and on a naive model of it, side by side, with an engine's cache of host addresses
 //! and of "decoded" pages in between that keeps to the rules of [`super::super::invalidate`].
 
+#![allow(clippy::cast_possible_truncation, reason = "offsets in a page fit")]
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::ops::Range;
 
 use proptest::prelude::*;
 
