@@ -22,6 +22,8 @@ pub(super) const FRAME_LEN: usize = 4096;
 const FIRST_CHUNK: usize = 64;
 /// Frames in the largest chunk (16 MiB).
 const LARGEST_CHUNK: usize = 4096;
+/// Frames that are taken into use at once: 64 KiB, for one fault of the host instead of 16.
+const RUN: usize = 16;
 
 #[repr(C, align(4096))]
 struct ZeroPage([u8; FRAME_LEN]);
@@ -298,6 +300,9 @@ impl Store {
         let chunk = self.chunks.last_mut().ok_or(OutOfMemory)?;
         let index = chunk.used;
         chunk.used += 1;
+        if index.is_multiple_of(RUN) {
+            chunk.fault_in(index);
+        }
         // SAFETY: `index < len` metadata.
         Ok(unsafe { chunk.metas.add(index) })
     }
@@ -319,6 +324,18 @@ impl Chunk {
             .collect();
         let metas = NonNull::from(Box::leak(metas)).cast();
         Ok(Self { map, metas, len, used: 0 })
+    }
+
+    /// Asks the host for the pages of the run at `index` at once, where it knows how.
+    fn fault_in(&self, index: usize) {
+        #[cfg(target_os = "linux")]
+        {
+            let len = RUN.min(self.len - index) * FRAME_LEN;
+            // They come one by one if not.
+            let _ = self.map.advise_range(memmap2::Advice::PopulateWrite, index * FRAME_LEN, len);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (&self.map, index);
     }
 }
 

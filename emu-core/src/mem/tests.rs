@@ -3,11 +3,15 @@
 mod model;
 mod timing;
 
+use std::ops::Range;
+
 use super::Privilege::{Supervisor, User};
 use super::*;
 
-/// Stands for the end of all addresses.
-const END: u64 = 0;
+/// From `start` to the end of all addresses, which 0 stands for.
+fn to_the_end(start: u64) -> Range<u64> {
+    Range { start, end: 0 }
+}
 
 const RW: PageProt = PageProt::READ.union(PageProt::WRITE).union(PageProt::USER);
 const RX: PageProt = PageProt::READ.union(PageProt::EXEC).union(PageProt::USER);
@@ -69,9 +73,9 @@ fn the_last_page_of_all_can_be_mapped() {
     mem.map_zero(s, top, PageProt::READ | PageProt::WRITE).unwrap();
     mem.write_u64(s, u64::MAX - 7, 3, Supervisor).unwrap();
     assert_eq!(mem.write(s, u64::MAX, &[1, 2], Supervisor), Err((1, MemFault::NonCanonical(u64::MAX))));
-    assert_eq!(mem.mapped_pages(s, KERNEL_START..END), 1);
-    mem.unmap(s, top..END);
-    assert_eq!(mem.mapped_pages(s, 0..END) + mem.mapped_pages(s, KERNEL_START..u64::MAX), 0);
+    assert_eq!(mem.mapped_pages(s, to_the_end(KERNEL_START)), 1);
+    mem.unmap(s, to_the_end(top));
+    assert_eq!(mem.mapped_pages(s, to_the_end(0)) + mem.mapped_pages(s, KERNEL_START..u64::MAX), 0);
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn time(what: &str, count: u64, mut f: impl FnMut(u64)) {
     let start = Instant::now();
     (0..count).for_each(&mut f);
     let ns = start.elapsed().as_nanos() as f64 / count as f64;
-    println!("{what:40} {ns:10.1} ns");
+    println!("{what:44} {ns:10.1} ns");
 }
 
 #[test]
@@ -50,6 +50,17 @@ fn costs() {
         mem.destroy_space(fork);
     });
     time("clone and drop", 1000, |_| drop(black_box(mem.clone())));
+    time("fork_space, one write each side, destroy", 1000, |i| {
+        let fork = mem.fork_space(s);
+        mem.write_u64(fork, 0, i, User).unwrap();
+        mem.write_u64(s, 0, i, User).unwrap();
+        mem.destroy_space(fork);
+    });
+    time("clone, one write, drop", 1000, |i| {
+        let clone = mem.clone();
+        mem.write_u64(s, 0, i, User).unwrap();
+        drop(clone);
+    });
     let fork = mem.fork_space(s);
     time("write after fork: copies the path", 1, |_| mem.write_u64(fork, 0, 1, User).unwrap());
     time("write after fork: copy-on-write", PAGES, |page| mem.write_u64(fork, page << 12, 1, User).unwrap());
