@@ -101,6 +101,9 @@ pub(crate) struct RunArgs {
     /// End the guest after this many seconds (exit status 124)
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
+    /// Write instruction and system-call counts to a file as JSON at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stats: Option<PathBuf>,
     /// Print the kernel log to standard error at the end
     #[arg(long)]
     pub(crate) dmesg: bool,
