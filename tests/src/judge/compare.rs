@@ -1,0 +1,153 @@
+//! Tells what differs between two states after the same instruction, leaving out what is undefined.
+
+use super::{After, Case, End, READ_ONLY};
+use emu_core::cpu::F80;
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, RflagsBits};
+
+/// What the architecture leaves open about an instruction.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open {
+    /// Status flags that are undefined.
+    pub flags: u64,
+    /// x87 results and precision flags may be one unit in the last place apart.
+    pub transcendental: bool,
+    /// Vector and memory results are approximations of the processor's own.
+    pub approximate: bool,
+    /// Results for this operand are undefined.
+    pub destination: bool,
+}
+
+/// Decodes the instruction of a case.
+#[must_use]
+pub fn decode(case: &Case) -> Instruction {
+    Decoder::with_ip(64, &case.bytes, case.before.rip, DecoderOptions::NONE).decode()
+}
+
+const FLAGS: [(u32, u64); 6] = [
+    (RflagsBits::OF, 0x800),
+    (RflagsBits::SF, 0x80),
+    (RflagsBits::ZF, 0x40),
+    (RflagsBits::AF, 0x10),
+    (RflagsBits::CF, 1),
+    (RflagsBits::PF, 4),
+];
+
+/// What is open about the instruction of a case.
+#[must_use]
+pub fn open(case: &Case) -> Open {
+    let instruction = decode(case);
+    let undefined = instruction.rflags_undefined();
+    let mut open = Open { flags: 0, ..Open::default() };
+    for (bit, flag) in FLAGS {
+        if undefined & bit != 0 {
+            open.flags |= flag;
+        }
+    }
+    let count = case.before.regs[1] & 0xff;
+    match instruction.mnemonic() {
+        Mnemonic::Fsin
+        | Mnemonic::Fcos
+        | Mnemonic::Fsincos
+        | Mnemonic::Fptan
+        | Mnemonic::Fpatan
+        | Mnemonic::F2xm1
+        | Mnemonic::Fyl2x
+        | Mnemonic::Fyl2xp1 => open.transcendental = true,
+        Mnemonic::Rcpps
+        | Mnemonic::Rcpss
+        | Mnemonic::Rsqrtps
+        | Mnemonic::Rsqrtss
+        | Mnemonic::Vrcpps
+        | Mnemonic::Vrcpss
+        | Mnemonic::Vrsqrtps
+        | Mnemonic::Vrsqrtss => open.approximate = true,
+        Mnemonic::Shld | Mnemonic::Shrd => {
+            let count = if instruction.op2_kind() == iced_x86::OpKind::Immediate8 {
+                u64::from(instruction.immediate8())
+            } else {
+                count
+            };
+            let wide = matches!(
+                instruction.code(),
+                Code::Shld_rm16_r16_imm8
+                    | Code::Shld_rm16_r16_CL
+                    | Code::Shrd_rm16_r16_imm8
+                    | Code::Shrd_rm16_r16_CL
+            );
+            open.destination = wide && count & 31 > 16;
+            if open.destination {
+                open.flags = 0x8d5;
+            }
+        }
+        // The carry of a shift by more than the width of a small operand.
+        Mnemonic::Shl | Mnemonic::Shr | Mnemonic::Sal => open.flags |= 0x10,
+        _ => {}
+    }
+    open
+}
+
+fn close(a: F80, b: F80, open: Open) -> bool {
+    if a == b {
+        return true;
+    }
+    let key = |x: F80| u128::from(x.sign_exp & 0x7fff) << 63 | u128::from(x.mantissa & (u64::MAX >> 1));
+    open.transcendental && a.sign_exp >> 15 == b.sign_exp >> 15 && key(a).abs_diff(key(b)) <= 1
+}
+
+/// Names the parts that differ; empty if none does.
+#[must_use]
+pub fn differences(case: &Case, host: &After, ours: &After) -> Vec<String> {
+    let mut parts = Vec::new();
+    if host.end != ours.end {
+        parts.push("end".to_owned());
+        return parts;
+    }
+    let open = open(case);
+    for (i, (a, b)) in host.cpu.regs.iter().zip(&ours.cpu.regs).enumerate() {
+        if a != b && !open.destination {
+            parts.push(super::line::REGISTERS[i].to_owned());
+        }
+    }
+    if host.cpu.rip != ours.cpu.rip {
+        parts.push("rip".to_owned());
+    }
+    // A fault leaves even undefined flags alone.
+    let undefined = if host.end == End::Done { open.flags } else { 0 };
+    if (host.cpu.rflags ^ ours.cpu.rflags) & 0xcd5 & !undefined != 0 {
+        parts.push("rflags".to_owned());
+    }
+    if host.cpu.mxcsr != ours.cpu.mxcsr {
+        parts.push("mxcsr".to_owned());
+    }
+    let (x, y) = (&host.cpu.x87, &ours.cpu.x87);
+    // Underflow and precision too, of functions whose results are not exact.
+    let status = if open.transcendental { !0x230 } else { !0 };
+    let control = |x: u16| x | 0x40;
+    for (name, differs) in [
+        ("fcw", control(x.control) != control(y.control)),
+        ("fsw", (x.status ^ y.status) & status != 0),
+        ("top", x.top != y.top),
+        ("tags", x.in_use != y.in_use),
+    ] {
+        if differs {
+            parts.push(name.to_owned());
+        }
+    }
+    for i in 0..8 {
+        if !close(x.regs[i], y.regs[i], open) {
+            parts.push(format!("fpr{i}"));
+        }
+    }
+    if !open.approximate {
+        for i in 0..16 {
+            if host.cpu.ymm[i] != ours.cpu.ymm[i] {
+                parts.push(format!("ymm{i}"));
+            }
+        }
+    }
+    if host.image != ours.image && !open.destination {
+        let at = host.image.0.iter().zip(ours.image.0.iter()).position(|(a, b)| a != b).unwrap_or(0);
+        parts.push(format!("[{:#x}]", case.region + READ_ONLY + at as u64));
+    }
+    parts
+}

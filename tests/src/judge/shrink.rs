@@ -1,0 +1,63 @@
+//! Makes a mismatch small: whatever of the state can be zero without the difference going away becomes zero.
+
+use super::compare::differences;
+use super::host::Host;
+use super::machine::Machine;
+use super::{Case, Mismatch};
+use emu_core::cpu::{CpuModel, F80, X87};
+
+/// Runs a case on both sides; `None` if they agree.
+pub fn judge(host: &mut Host, machine: &mut Machine, case: &Case) -> Option<Mismatch> {
+    let theirs = host.run(case);
+    let ours = machine.run(case);
+    let parts = differences(case, &theirs, &ours);
+    (!parts.is_empty()).then(|| Mismatch { case: case.clone(), host: theirs, ours, parts })
+}
+
+/// Reduces a mismatch to another one of the same parts.
+pub fn shrink(host: &mut Host, machine: &mut Machine, mut best: Mismatch) -> Mismatch {
+    let mut attempt = |best: &mut Mismatch, change: &dyn Fn(&mut Case)| {
+        let mut case = best.case.clone();
+        change(&mut case);
+        if let Some(found) = judge(host, machine, &case)
+            && found.parts == best.parts
+        {
+            *best = found;
+        }
+    };
+    let plain = emu_core::cpu::Cpu::new(CpuModel::V3);
+    attempt(&mut best, &|case| case.before.x87 = X87::default());
+    attempt(&mut best, &|case| case.before.ymm = [[0; 4]; 16]);
+    attempt(&mut best, &|case| case.before.mxcsr = plain.mxcsr);
+    attempt(&mut best, &|case| case.before.rflags = plain.rflags);
+    attempt(&mut best, &|case| case.memory.clear());
+    for i in 0..16 {
+        attempt(&mut best, &|case| case.before.regs[i] = 0);
+        attempt(&mut best, &|case| case.before.ymm[i] = [0; 4]);
+        for word in 0..4 {
+            if best.case.before.ymm[i][word] != 0 {
+                attempt(&mut best, &|case| case.before.ymm[i][word] = 0);
+            }
+        }
+    }
+    for i in 0..8 {
+        attempt(&mut best, &|case| case.before.x87.regs[i] = F80::default());
+    }
+    attempt(&mut best, &|case| case.before.x87.control = 0x37f);
+    attempt(&mut best, &|case| case.before.x87.status = 0);
+    attempt(&mut best, &|case| case.before.x87.in_use = 0);
+    attempt(&mut best, &|case| case.before.x87.in_use = 0xff);
+    for bit in [0x800, 0x400, 0x80, 0x40, 0x10, 4, 1] {
+        attempt(&mut best, &|case| case.before.rflags &= !bit);
+    }
+    for i in 0..best.case.memory.len() {
+        for at in (0..best.case.memory[i].1.len()).step_by(8) {
+            attempt(&mut best, &|case| {
+                let bytes = &mut case.memory[i].1;
+                let end = (at + 8).min(bytes.len());
+                bytes[at..end].fill(0);
+            });
+        }
+    }
+    best
+}
