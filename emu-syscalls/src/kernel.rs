@@ -8,10 +8,15 @@ use emu_core::cpu::CpuModel;
 use emu_core::mem::{Memory, SpaceId};
 
 use crate::arena::Arena;
+use crate::file::epoll::Epolls;
+use crate::file::eventfd::{EventFd, EventFdId};
 use crate::file::fdtable::{FdTable, FdTableId};
+use crate::file::inotify::Inotifies;
 use crate::file::pipe::{Pipe, PipeId};
+use crate::file::timerfd::TimerFds;
 use crate::file::{FileId, OpenFile};
 use crate::mm::{Mm, MmId};
+use crate::net::Net;
 use crate::observe::Observer;
 use crate::task::sched::Scheduler;
 use crate::task::sighand::{SigHand, SigHandId};
@@ -79,6 +84,18 @@ pub struct Kernel {
     pub sighands: Arena<SigHandId, SigHand>,
     /// Pipes.
     pub pipes: Arena<PipeId, Pipe>,
+    /// Pipes of FIFOs that are open, by inode key.
+    pub fifos: imbl::OrdMap<u64, PipeId>,
+    /// Epoll instances.
+    pub epolls: Epolls,
+    /// Counters of eventfd.
+    pub eventfds: Arena<EventFdId, EventFd>,
+    /// Timers of timerfd.
+    pub timerfds: TimerFds,
+    /// Inotify instances.
+    pub inotifies: Inotifies,
+    /// Sockets.
+    pub net: Net,
     /// Mounts, dentries and inodes.
     pub vfs: Vfs,
     /// Clocks and timers.
@@ -117,6 +134,12 @@ impl Kernel {
             fs_contexts: Arena::default(),
             sighands: Arena::default(),
             pipes: Arena::default(),
+            fifos: imbl::OrdMap::new(),
+            epolls: Epolls::default(),
+            eventfds: Arena::default(),
+            timerfds: TimerFds::default(),
+            inotifies: Inotifies::default(),
+            net: Net::default(),
             vfs: Vfs::new(),
             time: Clocks::default(),
             gaps_seen: BTreeSet::new(),

@@ -16,6 +16,7 @@ pub mod file;
 pub mod kernel;
 pub mod machine;
 pub mod mm;
+pub mod net;
 pub mod observe;
 pub mod seam;
 pub mod table;

@@ -153,7 +153,8 @@ impl Machine {
             }
         }
         interest.extend(file::tty::host_interest(k));
-        let until = [k.waits.next_deadline(), k.time.next_timer()].into_iter().flatten().min();
+        let until =
+            [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min();
         if until.is_none() && interest.is_empty() {
             return Some(Stopped::Deadlock(deadlock_report(k)));
         }

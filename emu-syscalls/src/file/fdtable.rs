@@ -4,15 +4,19 @@
 
 use crate::abi::errno::Errno;
 use crate::arena::id;
-use crate::arg::Fd;
-use crate::ctx::Ctx;
+use crate::arg::{Addr, Fd};
+use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::{File, FileId, OpenFile};
 use crate::kernel::Kernel;
+use crate::task::TaskId;
 
 id! {
     /// A descriptor table, shared by `CLONE_FILES`.
     FdTableId;
 }
+
+/// Index of RLIMIT_NOFILE in a group's limits.
+pub const RLIMIT_NOFILE: usize = 7;
 
 /// A descriptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,15 +62,77 @@ impl Default for FdTable {
     }
 }
 
+/// Adds a reference to an open file.
+pub fn get_file(k: &mut Kernel, id: FileId) {
+    if let Some(file) = k.files.get_mut(id) {
+        file.refs = file.refs.saturating_add(1);
+    }
+}
+
 /// Drops one reference to an open file; the last one releases it.
 pub fn put_file(k: &mut Kernel, id: FileId) {
     let Some(file) = k.files.get_mut(id) else { return };
-    file.refs -= 1;
+    file.refs = file.refs.saturating_sub(1);
     if file.refs == 0 {
         let kind = file.kind.clone();
+        crate::file::epoll::target_closed(k, id);
         kind.ops().release(k, id);
         k.files.remove(id);
         k.wake(crate::task::wait::WaitKey::File(id));
+    }
+}
+
+/// A copy of a table for a new task: every open file gets one more reference (`fork`, `unshare(CLONE_FILES)`).
+pub fn copy_table(k: &mut Kernel, from: FdTableId) -> FdTableId {
+    let fds = k.fd_tables.get(from).map(|table| table.fds.clone()).unwrap_or_default();
+    for descriptor in fds.values() {
+        get_file(k, descriptor.file);
+    }
+    k.fd_tables.insert(FdTable { fds, users: 1 })
+}
+
+/// One more task uses a table (`CLONE_FILES`).
+pub fn share_table(k: &mut Kernel, id: FdTableId) {
+    if let Some(table) = k.fd_tables.get_mut(id) {
+        table.users += 1;
+    }
+}
+
+/// A task stops using a table; the last one closes all that is in it.
+pub fn put_table(k: &mut Kernel, id: FdTableId) {
+    let Some(table) = k.fd_tables.get_mut(id) else { return };
+    table.users = table.users.saturating_sub(1);
+    if table.users > 0 {
+        return;
+    }
+    if let Some(table) = k.fd_tables.remove(id) {
+        for descriptor in table.fds.values() {
+            put_file(k, descriptor.file);
+        }
+    }
+}
+
+/// Gives a task a table of its own, if it shares one (`unshare(CLONE_FILES)`, `execve`).
+pub fn unshare_table(k: &mut Kernel, tid: TaskId) {
+    let old = k.task(tid).fds;
+    if k.fd_tables.get(old).is_some_and(|table| table.users > 1) {
+        let new = copy_table(k, old);
+        k.task_mut(tid).fds = new;
+        put_table(k, old);
+    }
+}
+
+/// Closes what is marked close-on-exec in a task's table (which it no longer shares).
+pub fn close_on_exec(k: &mut Kernel, tid: TaskId) {
+    let id = k.task(tid).fds;
+    let Some(table) = k.fd_tables.get_mut(id) else { return };
+    let doomed: Vec<(i32, FileId)> =
+        table.fds.iter().filter(|(_, d)| d.cloexec).map(|(fd, d)| (*fd, d.file)).collect();
+    for (fd, _) in &doomed {
+        table.fds.remove(fd);
+    }
+    for (_, file) in doomed {
+        put_file(k, file);
     }
 }
 
@@ -101,17 +167,47 @@ impl Ctx<'_> {
         let id = self.k.files.insert(OpenFile::new(kind, flags));
         self.install_id(id, cloexec).inspect_err(|_| put_file(self.k, id))
     }
+    /// How many descriptors the caller may have (RLIMIT_NOFILE): the first number that is too large.
+    #[must_use]
+    pub fn fd_limit(&self) -> i32 {
+        i32::try_from(self.group().rlimits[RLIMIT_NOFILE].0).unwrap_or(i32::MAX)
+    }
     /// Gives an open file (whose reference passes to the table) the lowest free descriptor. `EMFILE`.
     pub fn install_id(&mut self, id: FileId, cloexec: bool) -> Result<Fd, Errno> {
-        let limit = self.group().rlimits[7].0;
+        self.install_from(id, 0, cloexec)
+    }
+    /// As [`Ctx::install_id`], from number `from` up.
+    pub fn install_from(&mut self, id: FileId, from: i32, cloexec: bool) -> Result<Fd, Errno> {
+        let limit = self.fd_limit();
         let table_id = self.task().fds;
         let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
-        let fd = table.lowest_free(0);
-        if u64::try_from(fd).map_or(true, |fd| fd >= limit) {
+        let fd = table.lowest_free(from);
+        if fd >= limit {
             return Err(Errno::EMFILE);
         }
         table.fds.insert(fd, Descriptor { file: id, cloexec });
         Ok(Fd(fd))
+    }
+    /// Makes `fd` refer to `id` (whose reference passes to the table), closing what it referred to before.
+    pub fn install_at(&mut self, fd: Fd, id: FileId, cloexec: bool) -> Result<(), Errno> {
+        let table_id = self.task().fds;
+        let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
+        if let Some(old) = table.fds.insert(fd.0, Descriptor { file: id, cloexec }) {
+            put_file(self.k, old.file);
+        }
+        Ok(())
+    }
+    /// A descriptor of the caller. `EBADF`.
+    pub fn descriptor(&self, fd: Fd) -> Result<Descriptor, Errno> {
+        let table = self.k.fd_tables.get(self.task().fds).ok_or(Errno::EBADF)?;
+        table.fds.get(&fd.0).copied().ok_or(Errno::EBADF)
+    }
+    /// Sets or clears FD_CLOEXEC.
+    pub fn set_cloexec(&mut self, fd: Fd, cloexec: bool) -> Result<(), Errno> {
+        let table_id = self.task().fds;
+        let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
+        table.fds.get_mut(&fd.0).ok_or(Errno::EBADF)?.cloexec = cloexec;
+        Ok(())
     }
     /// Closes a descriptor.
     pub fn close_fd(&mut self, fd: Fd) -> Result<(), Errno> {
@@ -121,4 +217,22 @@ impl Ctx<'_> {
         put_file(self.k, descriptor.file);
         Ok(())
     }
+}
+
+/// What closing a descriptor does besides dropping its reference: record locks of the process on that file go.
+pub fn before_close(ctx: &mut Ctx<'_>, fd: Fd) {
+    let _ = (ctx, fd);
+}
+
+/// Record locks of fcntl(2): F_GETLK and the like.
+pub(crate) fn record_lock(ctx: &mut Ctx<'_>, fd: Fd, command: u32, flock: Addr) -> SysResult {
+    let _ = (ctx, fd, command, flock);
+    Err(Stop::Unsupported("fcntl record locks"))
+}
+
+/// `F_ADD_SEALS` and `F_GET_SEALS`.
+pub(crate) fn seals(ctx: &mut Ctx<'_>, id: FileId, add: bool, arg: u64) -> SysResult {
+    let _ = (ctx, id, add, arg);
+    // Only memory files have seals.
+    Err(Errno::EINVAL.into())
 }

@@ -16,9 +16,14 @@ use crate::vfs::Loc;
 
 pub mod dev;
 pub mod epoll;
+pub mod eventfd;
 pub mod fdtable;
+pub mod inotify;
+pub mod pidfd;
 pub mod pipe;
+pub mod signalfd;
 pub mod stream;
+pub mod timerfd;
 pub mod tty;
 
 id! {
@@ -104,6 +109,16 @@ pub enum File {
     Epoll(epoll::EpollFile),
     /// A terminal.
     Tty(tty::TtyFile),
+    /// A counter.
+    EventFd(eventfd::EventFdFile),
+    /// A timer.
+    TimerFd(timerfd::TimerFdFile),
+    /// Signals as a file.
+    SignalFd(signalfd::SignalFdFile),
+    /// A process.
+    PidFd(pidfd::PidFdFile),
+    /// An inotify instance.
+    Inotify(inotify::InotifyFile),
 }
 
 /// An open file description.
@@ -119,6 +134,8 @@ pub struct OpenFile {
     pub refs: u32,
     /// The place it was opened at.
     pub loc: Option<Loc>,
+    /// Who gets its signals: kind (F_OWNER_*) and number, and which signal (F_SETOWN, F_SETSIG).
+    pub owner: (i32, i32, i32),
 }
 
 /// What every kind of file answers. The defaults are those of a file that cannot do it.
@@ -136,6 +153,10 @@ pub(crate) trait FileOps {
     /// Whether it has positions (`ESPIPE` otherwise for pread and lseek).
     fn seekable(&self) -> bool {
         false
+    }
+    /// Whether epoll can watch it; regular files, directories and the like cannot be (`EPERM`).
+    fn pollable(&self) -> bool {
+        !self.seekable()
     }
     /// What could be done now without blocking.
     fn ready(&self, k: &mut Kernel, host: &mut dyn crate::seam::Host, id: FileId) -> Ready {
@@ -168,6 +189,11 @@ impl File {
             File::Stream(file) => file,
             File::Epoll(file) => file,
             File::Tty(file) => file,
+            File::EventFd(file) => file,
+            File::TimerFd(file) => file,
+            File::SignalFd(file) => file,
+            File::PidFd(file) => file,
+            File::Inotify(file) => file,
         }
     }
 }
@@ -176,7 +202,7 @@ impl OpenFile {
     /// A new description with one reference.
     #[must_use]
     pub fn new(kind: File, flags: u32) -> Self {
-        OpenFile { kind, flags, pos: 0, refs: 1, loc: None }
+        OpenFile { kind, flags, pos: 0, refs: 1, loc: None, owner: (0, 0, 0) }
     }
     /// Whether reads are allowed.
     #[must_use]

@@ -16,8 +16,12 @@ pub enum WaitKey {
     Child(GroupId),
     /// The child of a `vfork` released its parent's memory.
     Vfork(TaskId),
-    /// A pipe became readable, writable or lost an end.
+    /// A pipe became readable, or lost an end.
     Pipe(PipeId),
+    /// A pipe has room again, or lost an end.
+    PipeRoom(PipeId),
+    /// A FIFO is being opened for reading (true) or writing, and the other end is missing.
+    FifoOpen(PipeId, bool),
     /// An open file whose state is its own (eventfd, timerfd, epoll, signalfd, inotify ...) changed.
     File(FileId),
     /// A standard stream of the host became ready.
@@ -28,8 +32,10 @@ pub enum WaitKey {
     Signal(GroupId),
     /// A futex: space or object, and address or offset.
     Futex(u64, u64),
-    /// A socket changed.
+    /// A socket has something to read or accept, or its connection changed.
     Socket(u32),
+    /// A socket has room to write again.
+    SocketRoom(u32),
     /// A lock on an inode was released.
     FileLock(u32),
     /// A System V or POSIX queue, semaphore set or segment changed.
@@ -187,8 +193,9 @@ pub fn wake(k: &mut Kernel, key: WaitKey) {
     }
 }
 
-/// Wakes every task whose deadline is not after `now_ns`.
+/// Wakes every task whose deadline is not after `now_ns`, and lets timer files expire.
 pub fn wake_expired(k: &mut Kernel, now_ns: u64) {
+    crate::file::timerfd::expire(k, now_ns);
     while let Some((at, tid)) = k.waits.deadlines.get_min().copied() {
         if at > now_ns {
             break;
