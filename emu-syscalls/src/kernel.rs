@@ -10,7 +10,9 @@ use emu_core::mem::{Memory, SpaceId};
 use crate::arena::Arena;
 use crate::file::fdtable::{FdTable, FdTableId};
 use crate::file::pipe::{Pipe, PipeId};
+use crate::file::tty::{Tty, TtyId};
 use crate::file::{FileId, OpenFile};
+use crate::log::Log;
 use crate::mm::{Mm, MmId};
 use crate::observe::Observer;
 use crate::task::sched::Scheduler;
@@ -19,6 +21,7 @@ use crate::task::wait::{WaitKey, WaitQueues};
 use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
 use crate::time::Clocks;
 use crate::vfs::Vfs;
+use crate::vfs::procfs::sysctl::Sysctls;
 
 /// What a machine is built with.
 #[derive(Debug, Clone)]
@@ -79,6 +82,12 @@ pub struct Kernel {
     pub sighands: Arena<SigHandId, SigHand>,
     /// Pipes.
     pub pipes: Arena<PipeId, Pipe>,
+    /// Terminals.
+    pub ttys: Arena<TtyId, Tty>,
+    /// The kernel log.
+    pub log: Log,
+    /// Settings of /proc/sys that were written.
+    pub sysctls: Sysctls,
     /// Mounts, dentries and inodes.
     pub vfs: Vfs,
     /// Clocks and timers.
@@ -117,6 +126,9 @@ impl Kernel {
             fs_contexts: Arena::default(),
             sighands: Arena::default(),
             pipes: Arena::default(),
+            ttys: Arena::default(),
+            log: Log::booted(config.memory, crate::vfs::procfs::CMDLINE),
+            sysctls: Sysctls::default(),
             vfs: Vfs::new(),
             time: Clocks::default(),
             gaps_seen: BTreeSet::new(),

@@ -17,9 +17,13 @@ use crate::vfs::Loc;
 pub mod dev;
 pub mod epoll;
 pub mod fdtable;
+pub mod jobctl;
+pub mod ldisc;
 pub mod pipe;
+pub mod pty;
 pub mod stream;
 pub mod tty;
+pub(crate) mod tty_ioctl;
 
 id! {
     /// An open file description.
@@ -104,6 +108,10 @@ pub enum File {
     Epoll(epoll::EpollFile),
     /// A terminal.
     Tty(tty::TtyFile),
+    /// The master of a pseudo-terminal.
+    Master(pty::MasterFile),
+    /// A device that is not a terminal.
+    Dev(dev::DevFile),
 }
 
 /// An open file description.
@@ -168,6 +176,8 @@ impl File {
             File::Stream(file) => file,
             File::Epoll(file) => file,
             File::Tty(file) => file,
+            File::Master(file) => file,
+            File::Dev(file) => file,
         }
     }
 }
