@@ -14,7 +14,9 @@ use crate::file::fdtable::{FdTable, FdTableId};
 use crate::file::inotify::Inotifies;
 use crate::file::pipe::{Pipe, PipeId};
 use crate::file::timerfd::TimerFds;
+use crate::file::tty::{Tty, TtyId};
 use crate::file::{FileId, OpenFile};
+use crate::log::Log;
 use crate::mm::{Mm, MmId};
 use crate::net::Net;
 use crate::observe::Observer;
@@ -24,6 +26,7 @@ use crate::task::wait::{WaitKey, WaitQueues};
 use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
 use crate::time::Clocks;
 use crate::vfs::Vfs;
+use crate::vfs::procfs::sysctl::Sysctls;
 
 /// What a machine is built with.
 #[derive(Debug, Clone)]
@@ -96,6 +99,12 @@ pub struct Kernel {
     pub inotifies: Inotifies,
     /// Sockets.
     pub net: Net,
+    /// Terminals.
+    pub ttys: Arena<TtyId, Tty>,
+    /// The kernel log.
+    pub log: Log,
+    /// Settings of /proc/sys that were written.
+    pub sysctls: Sysctls,
     /// Mounts, dentries and inodes.
     pub vfs: Vfs,
     /// Clocks and timers.
@@ -140,6 +149,9 @@ impl Kernel {
             timerfds: TimerFds::default(),
             inotifies: Inotifies::default(),
             net: Net::default(),
+            ttys: Arena::default(),
+            log: Log::booted(config.memory, crate::vfs::procfs::CMDLINE),
+            sysctls: Sysctls::default(),
             vfs: Vfs::new(),
             time: Clocks::default(),
             gaps_seen: BTreeSet::new(),

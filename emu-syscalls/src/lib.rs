@@ -14,6 +14,7 @@ pub mod ctx;
 pub mod entry;
 pub mod file;
 pub mod kernel;
+pub mod log;
 pub mod machine;
 pub mod mm;
 pub mod net;

@@ -56,6 +56,7 @@ impl Machine {
     pub fn run(&mut self, host: &mut dyn Host, stop_at: u64) -> Stopped {
         loop {
             if let Some(status) = self.init_status() {
+                file::tty::drain(&mut self.kernel, host, 5_000_000_000);
                 return Stopped::Exited(status);
             }
             if !self.kernel.gaps_new.is_empty() || !self.kernel.observer.events.is_empty() {
@@ -196,7 +197,10 @@ fn host_event(k: &mut Kernel, host: &mut dyn Host, event: HostEvent) {
             file::tty::host_readable(k, host, stream);
             k.wake(WaitKey::Host(stream, Direction::Read));
         }
-        HostEvent::Writable(stream) => k.wake(WaitKey::Host(stream, Direction::Write)),
+        HostEvent::Writable(stream) => {
+            file::tty::host_writable(k, host);
+            k.wake(WaitKey::Host(stream, Direction::Write));
+        }
         HostEvent::WindowSize => file::tty::host_resized(k, host),
         HostEvent::Signal(number) => signal::from_host(k, number),
     }

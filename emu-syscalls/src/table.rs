@@ -247,7 +247,7 @@ syscalls! {
     100 times Process (buf: Addr) = Missing("not implemented yet");
     101 ptrace Process (request: I64, pid: I64, addr: Addr, data: Addr) = Missing("not implemented yet");
     102 getuid Creds () = Missing("not implemented yet");
-    103 syslog Misc (type_: I32, bufp: Addr, len: I32) = Missing("not implemented yet");
+    103 syslog Misc (type_: I32, bufp: Addr, len: I32) = Full => crate::log::syslog::syslog;
     104 getgid Creds () = Missing("not implemented yet");
     105 setuid Creds (uid: U32) = Missing("not implemented yet");
     106 setgid Creds (gid: U32) = Missing("not implemented yet");

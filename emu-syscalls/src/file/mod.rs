@@ -22,9 +22,14 @@ pub mod inotify;
 pub mod pidfd;
 pub mod pipe;
 pub mod signalfd;
+pub mod jobctl;
+pub mod ldisc;
+pub mod pipe;
+pub mod pty;
 pub mod stream;
 pub mod timerfd;
 pub mod tty;
+pub(crate) mod tty_ioctl;
 
 id! {
     /// An open file description.
@@ -119,6 +124,10 @@ pub enum File {
     PidFd(pidfd::PidFdFile),
     /// An inotify instance.
     Inotify(inotify::InotifyFile),
+    /// The master of a pseudo-terminal.
+    Master(pty::MasterFile),
+    /// A device that is not a terminal.
+    Dev(dev::DevFile),
 }
 
 /// An open file description.
@@ -194,6 +203,8 @@ impl File {
             File::SignalFd(file) => file,
             File::PidFd(file) => file,
             File::Inotify(file) => file,
+            File::Master(file) => file,
+            File::Dev(file) => file,
         }
     }
 }

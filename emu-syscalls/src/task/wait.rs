@@ -42,6 +42,8 @@ pub enum WaitKey {
     Ipc(u32),
     /// A thread of this process ended or changed.
     Thread(TaskId),
+    /// A record was added to the kernel log.
+    Log,
     /// Nothing: only time or a signal ends the wait.
     Never,
 }

@@ -4,7 +4,9 @@
 
 use crate::arena::id;
 
+pub mod procfs;
 pub mod synth;
+pub mod sysfs;
 
 id! {
     /// A mount.

@@ -1,0 +1,7 @@
+//! /proc.
+
+pub mod maps;
+pub mod sysctl;
+
+/// What /proc/cmdline says.
+pub const CMDLINE: &str = "emu";
