@@ -9,7 +9,20 @@
 //! leaves this module except in a [`HostPage`], valid until the next call that takes `&mut Memory`, or as long as
 //! the epoch rules of [`Memory::take_invalidations`] say.
 
-mod api;
+mod access;
+mod digest;
+mod frame;
+mod invalidate;
+mod object;
+mod space;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use frame::Pool;
 
 /// Bytes in a page.
 pub const PAGE_SIZE: u64 = 4096;
@@ -126,6 +139,77 @@ pub struct Invalidations {
     pub code: Vec<FrameId>,
 }
 
-/// All memory of a machine. `clone()` is a snapshot, in constant time.
-#[derive(Debug, Clone)]
-pub struct Memory {}
+/// All memory of a machine: spaces, what is mapped in them, objects, frames.
+///
+/// `clone()` is a snapshot: nothing is copied until either side writes, and both sides report every space as stale,
+/// since what engines hold for writing is copy-on-write from then on. Clones share one bound on frames.
+pub struct Memory {
+    // `pool` is last: it outlives the frames in the other fields.
+    spaces: Vec<space::Slot>,
+    free_slots: Vec<u32>,
+    kernel: space::Half,
+    objects: object::Objects,
+    /// Frames whose decoded instructions are stale.
+    code: Vec<FrameId>,
+    epoch: u64,
+    /// Raised by `clone()` of this or on the copy; above `settled`, every space is stale.
+    generation: AtomicU64,
+    settled: u64,
+    /// Spaces with something to take.
+    stale_spaces: usize,
+    pool: Arc<Pool>,
+}
+
+impl Memory {
+    /// `limit`: bound in bytes on frames and page tables, of this machine and its clones together.
+    pub fn new(limit: u64) -> Self {
+        let pool = Pool::new(limit / PAGE_SIZE);
+        Self {
+            spaces: Vec::new(),
+            free_slots: Vec::new(),
+            kernel: space::Half::new(&pool),
+            objects: object::Objects::default(),
+            code: Vec::new(),
+            epoch: 0,
+            generation: AtomicU64::new(0),
+            settled: 0,
+            stale_spaces: 0,
+            pool,
+        }
+    }
+
+    /// Bytes taken by frames and page tables, clones included.
+    pub fn used(&self) -> u64 {
+        self.pool.used() * PAGE_SIZE
+    }
+
+    /// The bound that [`Memory::new`] was given, in whole pages.
+    pub fn limit(&self) -> u64 {
+        self.pool.limit() * PAGE_SIZE
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let spaces = self.space_ids().count();
+        f.debug_struct("Memory").field("spaces", &spaces).field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+impl Clone for Memory {
+    fn clone(&self) -> Self {
+        let generation = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        Self {
+            spaces: self.spaces.clone(),
+            free_slots: self.free_slots.clone(),
+            kernel: self.kernel.clone(),
+            objects: self.objects.clone(),
+            code: self.code.clone(),
+            epoch: self.epoch,
+            generation: AtomicU64::new(generation),
+            settled: self.settled,
+            stale_spaces: self.stale_spaces,
+            pool: Arc::clone(&self.pool),
+        }
+    }
+}
