@@ -24,7 +24,6 @@ pub mod pipe;
 pub mod signalfd;
 pub mod jobctl;
 pub mod ldisc;
-pub mod pipe;
 pub mod pty;
 pub mod stream;
 pub mod timerfd;
