@@ -10,4 +10,5 @@ pub mod decode;
 pub mod elf;
 pub mod engine;
 pub mod exec;
+pub mod fp;
 pub mod mem;
