@@ -20,6 +20,10 @@ pub mod sse;
 mod sse_tests;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod test_values;
+pub mod x87;
+pub mod x87_convert;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod x87_tests;
 
 /// Invalid operation.
 pub const IE: u32 = 1;
