@@ -24,6 +24,9 @@ pub mod x87;
 pub mod x87_convert;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod x87_tests;
+pub mod x87_transcendental;
+#[cfg(all(test, target_arch = "x86_64"))]
+mod x87_transcendental_tests;
 
 /// Invalid operation.
 pub const IE: u32 = 1;

@@ -11,7 +11,7 @@ use core::arch::asm;
 const COUNT: u64 = 400_000;
 
 /// What the hardware did: st(0) afterwards, the status word.
-type Hard = (F80, u16);
+pub(super) type Hard = (F80, u16);
 
 macro_rules! op {
     ($name:ident, $ins:literal) => {
@@ -33,6 +33,7 @@ macro_rules! op {
         }
     };
 }
+pub(super) use op;
 macro_rules! store {
     ($name:ident, $ins:literal) => {
         fn $name(cw: Control, a: F80) -> ([u8; 16], u16) {
@@ -52,7 +53,7 @@ macro_rules! store {
     };
 }
 
-fn bytes(a: F80) -> [u8; 16] {
+pub(super) fn bytes(a: F80) -> [u8; 16] {
     let mut out = [0; 16];
     out[..8].copy_from_slice(&a.mantissa.to_le_bytes());
     out[8..10].copy_from_slice(&a.sign_exp.to_le_bytes());
@@ -61,7 +62,7 @@ fn bytes(a: F80) -> [u8; 16] {
 fn word(b: &[u8; 16]) -> u64 {
     u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
 }
-fn unbytes(b: [u8; 16]) -> F80 {
+pub(super) fn unbytes(b: [u8; 16]) -> F80 {
     F80 { mantissa: word(&b), sign_exp: u16::from_le_bytes([b[8], b[9]]) }
 }
 
