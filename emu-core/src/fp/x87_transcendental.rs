@@ -47,7 +47,7 @@ fn mul_high(a: u128, b: u128) -> u128 {
     let mask = u128::from(u64::MAX);
     let (ah, al, bh, bl) = (a >> 64, a & mask, b >> 64, b & mask);
     let (hl, lh) = (ah * bl, al * bh);
-    let middle = (al * bl >> 64) + (hl & mask) + (lh & mask);
+    let middle = ((al * bl) >> 64) + (hl & mask) + (lh & mask);
     ah * bh + (hl >> 64) + (lh >> 64) + (middle >> 64)
 }
 
