@@ -88,11 +88,7 @@ macro_rules! fast {
                 }
                 match env.0 & CONTROL {
                     c if c == PLAIN | PE => Some((bits, 0)),
-                    PLAIN
-                        if moderate(bits)
-                            && exponent(a) < INFINITY >> ($p + 1)
-                            && exponent(b) < INFINITY >> ($p + 1) =>
-                    {
+                    PLAIN if moderate(bits) => {
                         let v = r - x;
                         Some((bits, inexact((x - (r - v)) + (y - v) == 0.0)))
                     }
