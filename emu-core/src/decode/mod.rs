@@ -1,1 +1,381 @@
-//! Placeholder of this room.
+//! From bytes to operations: iced-x86 decodes, this module chooses a body for each instruction.
+//!
+//! Key types: [`Lower`] (one instruction on its way), [`build`] (a basic block). The instruction table is
+//! [`select`]: one match over mnemonics per family, in `int`, `vec` and `fpu`. Neighbour: [`crate::exec`].
+//!
+//! **Invariant**: operand kinds, widths and register numbers are resolved here, never when the instruction runs.
+#![allow(clippy::cast_possible_truncation, reason = "bit-level code: truncation is the operation")]
+
+mod forms;
+mod fpu;
+mod int;
+mod vec;
+
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, OpKind, Register};
+
+use crate::cpu::{CpuModel, Exception};
+use crate::exec::{Block, Ctx, Env, FS, GS, Link, Op, OpFn, TMP, ZERO, branch, mov, system};
+use crate::mem::{Access, FrameId, PAGE_SIZE};
+
+/// Most instructions in a block.
+pub(crate) const BLOCK: usize = 64;
+
+/// How a body follows from an instruction.
+pub(crate) enum Choice {
+    /// This body.
+    Body(OpFn),
+    /// This body, and it ends the block.
+    Last(OpFn),
+    /// `#UD` on the machine we are.
+    Undefined,
+    /// Not implemented.
+    Missing,
+}
+
+/// One instruction being lowered: its operation with operands filled in.
+pub(crate) struct Lower<'a> {
+    pub(crate) ins: &'a Instruction,
+    pub(crate) op: Op,
+    /// A helper operation before it.
+    pub(crate) before: Option<Op>,
+    /// Target of a direct branch.
+    pub(crate) target: u64,
+}
+
+/// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
+pub(crate) fn slot(r: Register) -> u8 {
+    match r {
+        Register::AH => 1,
+        Register::CH => 9,
+        Register::DH => 17,
+        Register::BH => 25,
+        Register::None => ZERO,
+        r if r.is_gpr8() => r.full_register().number() as u8 * 8,
+        r => r.number() as u8,
+    }
+}
+
+impl<'a> Lower<'a> {
+    fn new(ins: &'a Instruction, nth: u8, ip: u16) -> Self {
+        let f = system::missing;
+        let mut op = Op { f, imm: 0, disp: 0, a: ZERO, b: ZERO, base: ZERO, index: ZERO, scale: 0, nth, ip };
+        let mut before = None;
+        for i in 0..ins.op_count() {
+            match ins.op_kind(i) {
+                OpKind::Register => {
+                    let r = slot(ins.op_register(i));
+                    match i {
+                        0 => op.a = r,
+                        1 => op.b = r,
+                        _ => {}
+                    }
+                }
+                OpKind::Memory => {
+                    (op.base, op.index, op.scale, op.disp) = memory(ins, &mut before, &op);
+                }
+                OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64 => {
+                    op.imm = ins.near_branch_target();
+                }
+                k if is_immediate(k) => op.imm = ins.immediate(i),
+                _ => {}
+            }
+        }
+        Lower { ins, op, before, target: 0 }
+    }
+
+    /// Kind of operand `i`.
+    pub(crate) fn kind(&self, i: u32) -> OpKind {
+        if i < self.ins.op_count() { self.ins.op_kind(i) } else { OpKind::Register }
+    }
+
+    /// True if operand `i` is memory.
+    pub(crate) fn is_mem(&self, i: u32) -> bool {
+        self.kind(i) == OpKind::Memory
+    }
+
+    /// True if operand `i` is an immediate.
+    pub(crate) fn is_imm(&self, i: u32) -> bool {
+        is_immediate(self.kind(i))
+    }
+
+    /// Width in bytes of operand `i`.
+    pub(crate) fn width(&self, i: u32) -> usize {
+        match self.kind(i) {
+            OpKind::Register if i < self.ins.op_count() => self.ins.op_register(i).size(),
+            _ => self.ins.memory_size().size(),
+        }
+    }
+
+    /// Slot of register operand `i`.
+    pub(crate) fn reg(&self, i: u32) -> u8 {
+        slot(self.ins.op_register(i))
+    }
+
+    /// Slot of the segment base of a string instruction's source.
+    pub(crate) fn segment(&self) -> u8 {
+        segment(self.ins.segment_prefix())
+    }
+}
+
+fn segment(r: Register) -> u8 {
+    match r {
+        Register::FS => FS,
+        Register::GS => GS,
+        _ => ZERO,
+    }
+}
+
+fn is_immediate(k: OpKind) -> bool {
+    matches!(
+        k,
+        OpKind::Immediate8
+            | OpKind::Immediate8_2nd
+            | OpKind::Immediate16
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to16
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64
+    )
+}
+
+/// Base, index, scale and displacement. What does not fit goes through a helper operation.
+fn memory(ins: &Instruction, before: &mut Option<Op>, like: &Op) -> (u8, u8, u8, i64) {
+    let seg = segment(ins.memory_segment());
+    if ins.is_ip_rel_memory_operand() {
+        return (seg, ZERO, 0, ins.ip_rel_memory_address() as i64);
+    }
+    let (base, index) = (ins.memory_base(), ins.memory_index());
+    let absolute = base == Register::None && index == Register::None;
+    let narrow = base.is_gpr32() || index.is_gpr32() || (absolute && ins.memory_displ_size() == 4);
+    let scale = ins.memory_index_scale().trailing_zeros() as u8;
+    let disp = ins.memory_displacement64() as i64;
+    let (b, i) = (slot(base), if index.is_vector_register() { ZERO } else { slot(index) });
+    if seg == ZERO && (!narrow || absolute) {
+        return (b, i, scale, disp);
+    }
+    if !narrow && i == ZERO {
+        return (b, seg, 0, disp);
+    }
+    let mask = if narrow { 0xffff_ffff } else { u64::MAX };
+    *before = Some(Op { f: mov::address, imm: mask, disp, base: b, index: i, scale, b: seg, ..*like });
+    (TMP, ZERO, 0, 0)
+}
+
+/// The table: a body for an instruction, operands filled in as it wants them.
+fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
+    let code = l.ins.code();
+    if code == Code::INVALID {
+        return Choice::Undefined;
+    }
+    match code.op_code().encoding() {
+        EncodingKind::Legacy => {}
+        EncodingKind::VEX if model >= CpuModel::V3 => {}
+        EncodingKind::EVEX | EncodingKind::MVEX => return Choice::Missing,
+        _ => return Choice::Undefined,
+    }
+    let choice = int::select(l);
+    if !matches!(choice, Choice::Missing) {
+        return choice;
+    }
+    let choice = vec::select(l);
+    if !matches!(choice, Choice::Missing) {
+        return choice;
+    }
+    fpu::select(l)
+}
+
+/// True if the instruction form is implemented (some of its operand kinds, at any CPU model).
+#[must_use]
+pub fn implemented(code: Code) -> bool {
+    if code == Code::INVALID {
+        return false;
+    }
+    let info = code.op_code();
+    [false, true].into_iter().any(|memory| {
+        let mut ins = Instruction::default();
+        ins.set_code(code);
+        for i in 0..info.op_count() {
+            fill_operand(&mut ins, i, info.op_kind(i), memory);
+        }
+        let mut l = Lower::new(&ins, 0, 0);
+        matches!(select(&mut l, CpuModel::V3), Choice::Body(_) | Choice::Last(_))
+    })
+}
+
+/// Gives a made-up instruction an operand of the kind that its form asks for.
+fn fill_operand(ins: &mut Instruction, i: u32, kind: iced_x86::OpCodeOperandKind, memory: bool) {
+    let name = format!("{kind:?}");
+    let reg = |ins: &mut Instruction, r| {
+        ins.set_op_kind(i, OpKind::Register);
+        ins.set_op_register(i, r);
+    };
+    if name.contains("mem") && (memory || name == "mem") {
+        ins.set_op_kind(i, OpKind::Memory);
+        ins.set_memory_base(Register::RAX);
+        return;
+    }
+    match name.as_str() {
+        n if n.starts_with("imm") => ins.set_op_kind(i, OpKind::Immediate8),
+        n if n.starts_with("br") => ins.set_op_kind(i, OpKind::NearBranch64),
+        n if n.starts_with("seg_r") => ins.set_op_kind(i, OpKind::MemorySegRSI),
+        n if n.starts_with("es_r") => ins.set_op_kind(i, OpKind::MemoryESRDI),
+        n if n.contains("ymm") => reg(ins, Register::YMM1),
+        n if n.contains("xmm") => reg(ins, Register::XMM1),
+        n if n.contains("zmm") => reg(ins, Register::ZMM1),
+        n if n.contains("mm") => reg(ins, Register::MM1),
+        n if n.contains("r64") || n == "rax" => reg(ins, Register::RAX),
+        n if n.contains("r32") || n == "eax" => reg(ins, Register::EAX),
+        n if n.contains("r16") || n == "ax" || n == "dx" => reg(ins, Register::AX),
+        n if n.contains("r8") || n == "al" || n == "cl" => reg(ins, Register::CL),
+        n if n.starts_with("st") => reg(ins, Register::ST1),
+        "fs" => reg(ins, Register::FS),
+        "gs" => reg(ins, Register::GS),
+        n if n.contains("seg") => reg(ins, Register::DS),
+        n if n.contains("cr") => reg(ins, Register::CR0),
+        n if n.contains("dr") => reg(ins, Register::DR0),
+        _ => reg(ins, Register::None),
+    }
+}
+
+/// The bytes of the page of `rip` from there on, and of the next page as far as an instruction can reach.
+struct Fetch {
+    bytes: Vec<u8>,
+    room: usize,
+    frames: [FrameId; 2],
+    fault: Option<Exception>,
+    crossed: bool,
+}
+
+fn fetch_page(
+    ctx: &mut Ctx,
+    env: &mut Env<'_>,
+    at: u64,
+    n: usize,
+    into: &mut Vec<u8>,
+) -> Result<FrameId, Exception> {
+    let page = ctx.lookup(env, at, Access::Execute)?;
+    let offset = (at & 0xfff) as usize;
+    let n = n.min(PAGE_SIZE as usize - offset);
+    // SAFETY: a looked-up page is readable to its end, and `n` keeps within.
+    into.extend_from_slice(unsafe { std::slice::from_raw_parts(page.ptr.add(offset), n) });
+    Ok(page.frame)
+}
+
+impl Fetch {
+    fn new(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64) -> Result<Self, Exception> {
+        let mut bytes = Vec::with_capacity(1024);
+        let frame = fetch_page(ctx, env, rip, BLOCK * 15, &mut bytes)?;
+        let room = bytes.len();
+        Ok(Fetch { bytes, room, frames: [frame; 2], fault: None, crossed: false })
+    }
+
+    /// Makes the bytes of an instruction at `offset` present, as far as pages allow.
+    fn reach(&mut self, ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, offset: usize) {
+        if offset + 15 <= self.room || self.crossed || self.fault.is_some() {
+            return;
+        }
+        let end = rip.wrapping_add(self.room as u64);
+        if end & 0xfff != 0 {
+            return;
+        }
+        match fetch_page(ctx, env, end, 15, &mut self.bytes) {
+            Ok(frame) => {
+                self.frames[1] = frame;
+                self.crossed = true;
+            }
+            Err(e) => self.fault = Some(e),
+        }
+    }
+}
+
+/// Decodes the block at `rip`, at most `max` instructions. The error is the fault of its first fetch.
+pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> Result<Block, Exception> {
+    let mut fetch = Fetch::new(ctx, env, rip)?;
+    let mut ops: Vec<Op> = Vec::with_capacity(16);
+    let (mut offset, mut count, mut target, mut ended) = (0, 0, 0, false);
+    let mut last: Option<Instruction> = None;
+    let mut ins = Instruction::default();
+    while count < max && offset < fetch.room {
+        fetch.reach(ctx, env, rip, offset);
+        let ip = rip.wrapping_add(offset as u64);
+        let upto = fetch.bytes.len().min(offset + 15);
+        let bytes = &fetch.bytes[offset..upto];
+        let mut decoder = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE);
+        decoder.decode_out(&mut ins);
+        let short = decoder.last_error() == DecoderError::NoMoreBytes;
+        if short && bytes.len() < 15 {
+            // Fetch ran into the end: a page that faults, or the end of what was copied.
+            if count == 0 {
+                return Err(fetch.fault.unwrap_or_else(Exception::gp));
+            }
+            break;
+        }
+        let mut l = Lower::new(&ins, count as u8, offset as u16);
+        let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
+        let (f, ends) = match choice {
+            Choice::Body(f) => (f, false),
+            Choice::Last(f) => (f, true),
+            Choice::Undefined => (system::undefined as OpFn, true),
+            Choice::Missing => {
+                l.op.imm = ins.code() as u64;
+                l.op.disp = ins.len() as i64;
+                l.before = None;
+                (system::missing as OpFn, true)
+            }
+        };
+        count += 1;
+        offset += ins.len().max(1);
+        if let (Some(prev), Some(cc)) = (&last, int::condition(&ins))
+            && let (Some(f), Some(op)) = (int::fused(prev, cc), ops.last_mut())
+        {
+            op.f = f;
+        } else {
+            l.op.f = f;
+            ops.extend(l.before);
+            ops.push(l.op);
+        }
+        if ends {
+            target = l.target;
+            ended = true;
+            break;
+        }
+        last = Some(ins);
+    }
+    let end = rip.wrapping_add(offset as u64);
+    if !ended {
+        ops.push(Op {
+            f: branch::fall,
+            imm: 0,
+            disp: 0,
+            a: 0,
+            b: 0,
+            base: ZERO,
+            index: ZERO,
+            scale: 0,
+            nth: count as u8,
+            ip: offset as u16,
+        });
+    }
+    let crossed = offset > fetch.room;
+    let first = rip & !0xfff;
+    Ok(Block {
+        ops: ops.into_boxed_slice(),
+        count: count as i64,
+        rip,
+        end,
+        target,
+        frames: if crossed { fetch.frames } else { [fetch.frames[0]; 2] },
+        pages: if crossed { [first, first.wrapping_add(PAGE_SIZE)] } else { [first; 2] },
+        links: [Link::new(), Link::new()],
+    })
+}
+
+/// The instruction at `rip`, if it can be fetched and decoded.
+pub(crate) fn instruction_at(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64) -> Result<Instruction, Exception> {
+    let mut fetch = Fetch::new(ctx, env, rip)?;
+    fetch.reach(ctx, env, rip, 0);
+    let n = fetch.bytes.len().min(15);
+    Ok(Decoder::with_ip(64, &fetch.bytes[..n], rip, DecoderOptions::NONE).decode())
+}

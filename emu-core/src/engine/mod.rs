@@ -5,6 +5,10 @@
 //! **Invariant**: an engine holds only caches. It may be dropped and made anew, or replaced by another, at any exit
 //! without any visible change. It never calls the kernel.
 
+pub mod interp;
+pub(crate) mod step;
+pub mod stepper;
+
 use crate::cpu::{Cpu, Exception};
 use crate::mem::{Memory, SpaceId};
 
@@ -47,7 +51,7 @@ pub enum Exit {
 }
 
 /// An instruction-execution engine.
-pub trait Engine: Send + std::fmt::Debug {
+pub trait Engine: Send {
     /// Runs `cpu` in `space` until something happens, at the latest when `cpu.icount == stop_at`.
     ///
     /// If `cpu.icount >= stop_at` already, returns [`Exit::Budget`] at once.

@@ -1,1 +1,469 @@
-//! Placeholder of this room.
+//! The bodies of the instructions, one file a family.
+//!
+//! Key types: [`Ctx`] (the processor while it runs), [`Op`] (one decoded operation), [`Env`] (the memory it runs on).
+//! Neighbours: [`crate::decode`] chooses a body for each instruction, [`crate::engine`] drives blocks of them.
+//!
+//! **Invariant**: a body reads, computes, writes memory, then registers, then flags, so a fault leaves the state
+//! before the instruction. A body ends in [`OpRef::next`] or gives a [`Flow`]; nothing else leaves a block.
+#![allow(clippy::cast_possible_truncation, reason = "bit-level code: truncation is the operation")]
+
+pub(crate) mod alu;
+pub(crate) mod bits;
+pub(crate) mod branch;
+pub(crate) mod cpuid;
+pub(crate) mod flags;
+pub(crate) mod fpops;
+pub(crate) mod memory;
+pub(crate) mod mov;
+pub(crate) mod muldiv;
+pub(crate) mod operand;
+pub(crate) mod shift;
+pub(crate) mod string;
+pub(crate) mod system;
+pub(crate) mod vecfp;
+pub(crate) mod vecint;
+pub(crate) mod vecmov;
+pub(crate) mod x87;
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use crate::cpu::{Cpu, CpuModel, Exception, RFlags, Vector, X87, Ymm, reg};
+use crate::engine::Exit;
+use crate::mem::{FrameId, Memory, SpaceId};
+
+/// Slot of [`Ctx::regs`] that is always zero: stands for an absent base or index.
+pub(crate) const ZERO: u8 = 16;
+/// Slot that holds the fs base.
+pub(crate) const FS: u8 = 17;
+/// Slot that holds the gs base.
+pub(crate) const GS: u8 = 18;
+/// Slot for an address computed by a helper operation.
+pub(crate) const TMP: u8 = 19;
+
+/// A body.
+pub(crate) type OpFn = fn(&mut Ctx, OpRef, &mut Env<'_>) -> Flow;
+
+/// One decoded operation. Register fields are indices into [`Ctx::regs`], or byte offsets into it for 8-bit
+/// registers; the memory operand is `regs[base] + (regs[index] << scale) + disp`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Op {
+    /// The body.
+    pub(crate) f: OpFn,
+    /// Immediate, or the target of a branch.
+    pub(crate) imm: u64,
+    /// Displacement of the memory operand.
+    pub(crate) disp: i64,
+    /// First operand.
+    pub(crate) a: u8,
+    /// Second operand.
+    pub(crate) b: u8,
+    /// Base register; in vector operations with registers only, the last source.
+    pub(crate) base: u8,
+    /// Index register.
+    pub(crate) index: u8,
+    /// Left shift of the index.
+    pub(crate) scale: u8,
+    /// Instructions of the block before this one.
+    pub(crate) nth: u8,
+    /// Offset of the instruction from the start of the block.
+    pub(crate) ip: u16,
+}
+
+/// A place in a block's operations.
+///
+/// Made only from the start of a [`Block`], whose last operation never calls [`OpRef::next`]; so it always
+/// points at a live operation while the block lives, and the engine keeps a block alive while it runs.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct OpRef(*const Op);
+
+impl std::ops::Deref for OpRef {
+    type Target = Op;
+    #[inline(always)]
+    fn deref(&self) -> &Op {
+        // SAFETY: see the type: it points at an operation of a live block.
+        unsafe { &*self.0 }
+    }
+}
+
+impl OpRef {
+    /// Goes on with the next operation of the block.
+    #[inline(always)]
+    pub(crate) fn next(self, ctx: &mut Ctx, env: &mut Env<'_>) -> Flow {
+        // SAFETY: only the last operation of a block has no successor, and it does not call this.
+        let n = OpRef(unsafe { self.0.add(1) });
+        (n.f)(ctx, n, env)
+    }
+}
+
+/// How a block ended: the block to go on with, or null: [`Ctx::rip`] and [`Ctx::stop`] say.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct Flow(pub(crate) *const Block);
+
+impl Flow {
+    /// Look into the context.
+    pub(crate) const STOP: Flow = Flow(std::ptr::null());
+}
+
+/// A remembered successor, good while the context's generation is `generation`.
+pub(crate) struct Link {
+    /// Generation of the context in which the link was made; 0 is never valid.
+    pub(crate) generation: Cell<u64>,
+    /// The successor.
+    pub(crate) block: Cell<*const Block>,
+}
+
+impl Link {
+    /// A link to nothing.
+    pub(crate) const fn new() -> Self {
+        Link { generation: Cell::new(0), block: Cell::new(std::ptr::null()) }
+    }
+}
+
+/// A decoded basic block.
+pub(crate) struct Block {
+    /// Its operations; the last one leaves the block.
+    pub(crate) ops: Box<[Op]>,
+    /// Instructions in it.
+    pub(crate) count: i64,
+    /// Address of the first instruction.
+    pub(crate) rip: u64,
+    /// Address behind the last instruction.
+    pub(crate) end: u64,
+    /// Where its direct branch goes, if it ends in one.
+    pub(crate) target: u64,
+    /// The frames its bytes lie in.
+    pub(crate) frames: [FrameId; 2],
+    /// The pages its bytes lie in.
+    pub(crate) pages: [u64; 2],
+    /// Successors: fallen through, branch taken.
+    pub(crate) links: [Link; 2],
+}
+
+impl Block {
+    /// The first operation.
+    #[inline(always)]
+    pub(crate) fn start(&self) -> OpRef {
+        OpRef(self.ops.as_ptr())
+    }
+}
+
+/// Why the operations stopped.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// They did not: find the block at [`Ctx::rip`].
+    None,
+    /// Leave the engine.
+    Exit(Exit),
+    /// The instruction at rip touched decoded code or a page whose code mapping changed: nothing was done; take in
+    /// the invalidations, then run it alone.
+    Retry,
+}
+
+/// Entries of a translation cache.
+pub(crate) const TLB: usize = 512;
+/// Tag of an unused entry.
+pub(crate) const NO_TAG: u64 = 1;
+
+/// One page in a translation cache.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct TlbEntry {
+    /// Guest address of the page, or [`NO_TAG`].
+    pub(crate) tag: u64,
+    /// Host address minus guest address.
+    pub(crate) addend: u64,
+}
+
+/// An entry of the cache of jump targets.
+#[derive(Clone, Copy)]
+pub(crate) struct JumpEntry {
+    /// Target address.
+    pub(crate) rip: u64,
+    /// Generation of the context.
+    pub(crate) generation: u64,
+    /// The block there.
+    pub(crate) block: *const Block,
+}
+
+/// Entries of the cache of jump targets.
+pub(crate) const JUMPS: usize = 4096;
+
+/// The processor while it runs: registers in slots, flags kept lazily, translation caches.
+#[repr(C)]
+pub(crate) struct Ctx {
+    /// General registers, then [`ZERO`], [`FS`], [`GS`], [`TMP`].
+    pub(crate) regs: [u64; 32],
+    /// First value of the lazy flags; see [`flags`].
+    pub(crate) fl_a: u64,
+    /// Second value of the lazy flags.
+    pub(crate) fl_b: u64,
+    /// Kind of the lazy flags and width.
+    pub(crate) fl_kind: flags::Kind,
+    /// Left shift that aligned the flag values to bit 63.
+    pub(crate) fl_sh: u8,
+    /// Single instruction: writes to code pages are allowed.
+    pub(crate) single: bool,
+    /// Privilege level.
+    pub(crate) cpl: u8,
+    /// Instructions that may still run, after the whole of the current block.
+    pub(crate) remaining: i64,
+    /// Running block.
+    pub(crate) block: *const Block,
+    /// Generation of the current address space, mapping and privilege.
+    pub(crate) generation: u64,
+    /// Next instruction, when a block gives [`Flow::STOP`].
+    pub(crate) rip: u64,
+    /// Link to be filled by the engine with the block at rip.
+    pub(crate) link: *const Link,
+    /// rflags without the status bits.
+    pub(crate) system_flags: u64,
+    /// Why operations stopped.
+    pub(crate) stop: Stop,
+    /// Bytes of a slow access.
+    pub(crate) scratch: [u64; 8],
+    /// Control and status of SSE.
+    pub(crate) mxcsr: u32,
+    /// TSC_AUX.
+    pub(crate) tsc_aux: u32,
+    /// What CPUID claims.
+    pub(crate) model: CpuModel,
+    /// Vector registers.
+    pub(crate) ymm: [Ymm; 16],
+    /// x87 and MMX.
+    pub(crate) x87: X87,
+    /// Pages from which code ran in this generation.
+    pub(crate) code_pages: BTreeSet<u64>,
+    /// Translations for reading.
+    pub(crate) tlb_r: [TlbEntry; TLB],
+    /// Translations for writing.
+    pub(crate) tlb_w: [TlbEntry; TLB],
+    /// Jump targets.
+    pub(crate) jumps: [JumpEntry; JUMPS],
+}
+
+/// What the operations run on.
+pub(crate) struct Env<'a> {
+    /// All memory.
+    pub(crate) mem: &'a mut Memory,
+    /// The address space.
+    pub(crate) space: SpaceId,
+}
+
+impl Ctx {
+    /// A context with empty caches.
+    pub(crate) fn new() -> Box<Self> {
+        let none = TlbEntry { tag: NO_TAG, addend: 0 };
+        let jump = JumpEntry { rip: 0, generation: 0, block: std::ptr::null() };
+        Box::new(Ctx {
+            regs: [0; 32],
+            fl_a: 0,
+            fl_b: 0,
+            fl_kind: flags::Kind::Explicit,
+            fl_sh: 0,
+            single: false,
+            cpl: 3,
+            remaining: 0,
+            block: std::ptr::null(),
+            generation: 0,
+            rip: 0,
+            link: std::ptr::null(),
+            system_flags: 0,
+            stop: Stop::None,
+            scratch: [0; 8],
+            mxcsr: 0x1f80,
+            tsc_aux: 0,
+            model: CpuModel::V1,
+            ymm: [[0; 4]; 16],
+            x87: X87::default(),
+            code_pages: BTreeSet::new(),
+            tlb_r: [none; TLB],
+            tlb_w: [none; TLB],
+            jumps: [jump; JUMPS],
+        })
+    }
+
+    /// Takes the state of `cpu` in.
+    pub(crate) fn load_cpu(&mut self, cpu: &Cpu) {
+        self.regs[..16].copy_from_slice(&cpu.regs);
+        self.regs[ZERO as usize] = 0;
+        self.regs[FS as usize] = cpu.fs_base;
+        self.regs[GS as usize] = cpu.gs_base;
+        self.rip = cpu.rip;
+        self.set_rflags(cpu.rflags);
+        self.cpl = cpu.cpl;
+        self.model = cpu.model;
+        self.tsc_aux = cpu.tsc_aux;
+        self.mxcsr = cpu.mxcsr;
+        self.x87 = cpu.x87;
+        self.ymm = cpu.ymm;
+    }
+
+    /// Gives the state back; the count is the engine's.
+    pub(crate) fn store_cpu(&self, cpu: &mut Cpu) {
+        cpu.regs.copy_from_slice(&self.regs[..16]);
+        cpu.fs_base = self.regs[FS as usize];
+        cpu.gs_base = self.regs[GS as usize];
+        cpu.rip = self.rip;
+        cpu.rflags = self.rflags();
+        cpu.mxcsr = self.mxcsr;
+        cpu.x87 = self.x87;
+        cpu.ymm = self.ymm;
+    }
+
+    /// Forgets all translations.
+    pub(crate) fn flush_tlb(&mut self) {
+        for e in self.tlb_r.iter_mut().chain(self.tlb_w.iter_mut()) {
+            e.tag = NO_TAG;
+        }
+    }
+
+    /// Forgets the translations of one page.
+    pub(crate) fn flush_page(&mut self, page: u64) {
+        let i = (page >> 12) as usize & (TLB - 1);
+        for e in [&mut self.tlb_r[i], &mut self.tlb_w[i]] {
+            if e.tag == page & !0xfff {
+                e.tag = NO_TAG;
+            }
+        }
+    }
+
+    /// Reads a slot.
+    #[inline(always)]
+    pub(crate) fn r(&self, i: u8) -> u64 {
+        debug_assert!(i < 32);
+        // SAFETY: the decoder puts only slots below 32 into operations.
+        unsafe { *self.regs.get_unchecked(i as usize) }
+    }
+
+    /// Writes a slot.
+    #[inline(always)]
+    pub(crate) fn w(&mut self, i: u8, v: u64) {
+        debug_assert!(i < 32);
+        // SAFETY: the decoder puts only slots below 32 into operations.
+        unsafe { *self.regs.get_unchecked_mut(i as usize) = v }
+    }
+
+    /// Reads the low half of a vector register.
+    #[inline(always)]
+    pub(crate) fn x(&self, i: u8) -> [u64; 2] {
+        let y = &self.ymm[i as usize & 15];
+        [y[0], y[1]]
+    }
+
+    /// Writes the low half of a vector register, keeping the rest (legacy encodings).
+    #[inline(always)]
+    pub(crate) fn set_x(&mut self, i: u8, v: [u64; 2]) {
+        let y = &mut self.ymm[i as usize & 15];
+        y[0] = v[0];
+        y[1] = v[1];
+    }
+
+    /// Effective address of the memory operand.
+    #[inline(always)]
+    pub(crate) fn ea(&self, op: &Op) -> u64 {
+        self.r(op.base).wrapping_add(self.r(op.index) << (op.scale & 7)).wrapping_add(op.disp as u64)
+    }
+
+    /// The running block.
+    #[inline(always)]
+    pub(crate) fn block(&self) -> &Block {
+        // SAFETY: set by the engine before it calls the block, which it keeps alive meanwhile.
+        unsafe { &*self.block }
+    }
+
+    /// Address of the instruction of `op`.
+    pub(crate) fn ip_of(&self, op: &Op) -> u64 {
+        self.block().rip.wrapping_add(u64::from(op.ip))
+    }
+
+    /// Stops before the instruction of `op`, for the reason in [`Ctx::stop`].
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fail(&mut self, op: OpRef) -> Flow {
+        let stack = (op.base == reg::RSP as u8 || op.base == reg::RBP as u8) && self.noncanonical_address(op);
+        if let Stop::Exit(Exit::Exception(e)) = &mut self.stop
+            && stack
+            && *e == Exception::gp()
+        {
+            e.vector = Vector::StackFault;
+        }
+        self.rip = self.ip_of(&op);
+        self.remaining += self.block().count - i64::from(op.nth);
+        Flow::STOP
+    }
+
+    fn noncanonical_address(&self, op: OpRef) -> bool {
+        // Only a memory access through the stack registers without segment override counts as the stack segment.
+        op.index != FS && op.index != GS && self.scratch[7] == memory::NONCANONICAL
+    }
+
+    /// Stops before the instruction of `op` with an exception.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn raise(&mut self, op: OpRef, e: Exception) -> Flow {
+        self.scratch[7] = 0;
+        self.stop = Stop::Exit(Exit::Exception(e));
+        self.fail(op)
+    }
+
+    /// Stops before the instruction of `op` with another exit.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn leave(&mut self, op: OpRef, exit: Exit) -> Flow {
+        self.stop = Stop::Exit(exit);
+        self.fail(op)
+    }
+
+    /// Goes on at `target` through the link `slot` of the block.
+    #[inline(always)]
+    pub(crate) fn follow(&mut self, slot: usize) -> Flow {
+        let block = self.block();
+        let link = &block.links[slot];
+        if link.generation.get() == self.generation {
+            return Flow(link.block.get());
+        }
+        let to = if slot == 0 { block.end } else { block.target };
+        let link: *const Link = link;
+        self.rip = to;
+        self.link = link;
+        Flow::STOP
+    }
+
+    /// Goes on at a computed address.
+    #[inline(always)]
+    pub(crate) fn jump(&mut self, target: u64) -> Flow {
+        let e = &self.jumps[jump_slot(target)];
+        if e.rip == target && e.generation == self.generation {
+            return Flow(e.block);
+        }
+        self.rip = target;
+        self.link = std::ptr::null();
+        Flow::STOP
+    }
+
+    /// Interrupt-enable and the like, without the status bits.
+    pub(crate) fn set_rflags(&mut self, v: u64) {
+        self.system_flags = (v | RFlags::FIXED.bits()) & !RFlags::STATUS.bits();
+        self.set_explicit(v & RFlags::STATUS.bits());
+    }
+
+    /// rflags, exact.
+    pub(crate) fn rflags(&self) -> u64 {
+        self.system_flags | self.status()
+    }
+
+    /// True if the direction flag is set.
+    pub(crate) fn df(&self) -> bool {
+        self.system_flags & RFlags::DF.bits() != 0
+    }
+}
+
+/// Slot of the cache of jump targets.
+#[inline(always)]
+pub(crate) fn jump_slot(target: u64) -> usize {
+    (target ^ (target >> 12)) as usize & (JUMPS - 1)
+}

@@ -1,0 +1,553 @@
+//! The instruction table, integer and system part.
+
+use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind, Register};
+
+use super::forms::{by_cc, by_dst, by_form, by_long, by_src, by_wide, by_width};
+use super::{Choice, Lower};
+use crate::cpu::reg;
+use crate::exec::flags::{CF, OF};
+use crate::exec::operand::{Im, Me, Ra, Rb};
+use crate::exec::{FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, shift, string, system};
+
+use Choice::{Body, Last, Missing, Undefined};
+
+const RSP: u8 = reg::RSP as u8;
+
+/// The condition of a `jcc`, as in its encoding.
+pub(super) fn condition(ins: &Instruction) -> Option<u8> {
+    if ins.is_jcc_short_or_near() { number(ins.condition_code()) } else { None }
+}
+
+fn number(cc: ConditionCode) -> Option<u8> {
+    Some(match cc {
+        ConditionCode::None => return None,
+        ConditionCode::o => 0,
+        ConditionCode::no => 1,
+        ConditionCode::b => 2,
+        ConditionCode::ae => 3,
+        ConditionCode::e => 4,
+        ConditionCode::ne => 5,
+        ConditionCode::be => 6,
+        ConditionCode::a => 7,
+        ConditionCode::s => 8,
+        ConditionCode::ns => 9,
+        ConditionCode::p => 10,
+        ConditionCode::np => 11,
+        ConditionCode::l => 12,
+        ConditionCode::ge => 13,
+        ConditionCode::le => 14,
+        ConditionCode::g => 15,
+    })
+}
+
+/// A body for `prev` and a `jcc` of condition `cc` behind it.
+pub(super) fn fused(prev: &Instruction, cc: u8) -> Option<OpFn> {
+    let l = Lower::new(prev, 0, 0);
+    let w = l.width(0);
+    Some(match prev.mnemonic() {
+        Mnemonic::Cmp => {
+            by_width!(w, T => by_form!(l, D, S => by_cc!(cc, C => alu::alu_jcc::<alu::Cmp, T, D, S, C>)))
+        }
+        Mnemonic::Test => {
+            by_width!(w, T => by_form!(l, D, S => by_cc!(cc, C => alu::alu_jcc::<alu::Test, T, D, S, C>)))
+        }
+        _ if l.is_mem(0) || l.is_mem(1) || w < 4 => return None,
+        Mnemonic::Sub if l.is_imm(1) => {
+            by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::Sub, T, Ra, Im, C>))
+        }
+        Mnemonic::Sub => by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::Sub, T, Ra, Rb, C>)),
+        Mnemonic::Add if l.is_imm(1) => {
+            by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::Add, T, Ra, Im, C>))
+        }
+        Mnemonic::Add => by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::Add, T, Ra, Rb, C>)),
+        Mnemonic::And if l.is_imm(1) => {
+            by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::And, T, Ra, Im, C>))
+        }
+        Mnemonic::And => by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::And, T, Ra, Rb, C>)),
+        Mnemonic::Inc => by_long!(w, T => by_cc!(cc, C => alu::unary_jcc::<alu::Inc, T, Ra, C>)),
+        Mnemonic::Dec => by_long!(w, T => by_cc!(cc, C => alu::unary_jcc::<alu::Dec, T, Ra, C>)),
+        _ => return None,
+    })
+}
+
+macro_rules! alu2 {
+    ($l:expr, $O:ident) => {
+        Body(by_width!($l.width(0), T => by_form!($l, D, S => alu::alu::<alu::$O, T, D, S>)))
+    };
+}
+
+macro_rules! unary {
+    ($l:expr, $O:ident) => {
+        Body(by_width!($l.width(0), T => by_dst!($l.is_mem(0), D => alu::unary::<alu::$O, T, D>)))
+    };
+}
+
+macro_rules! shift {
+    ($l:expr, $O:ident) => {{
+        let w = $l.width(0);
+        let mask = if w == 8 { 63 } else { 31 };
+        let mem = $l.is_mem(0);
+        Body(if !$l.is_imm(1) {
+            // cl is the byte at offset 8.
+            $l.op.b = 8;
+            by_width!(w, T => by_dst!(mem, D => shift::shift_cl::<shift::$O, T, D, Rb>))
+        } else if $l.op.imm & mask == 0 {
+            by_width!(w, T => by_dst!(mem, D => shift::shift_cl::<shift::$O, T, D, Im>))
+        } else {
+            by_width!(w, T => by_dst!(mem, D => shift::shift_imm::<shift::$O, T, D>))
+        })
+    }};
+}
+
+macro_rules! double_shift {
+    ($l:expr, $f:ident) => {{
+        let (w, mem) = ($l.width(0), $l.is_mem(0));
+        Body(if $l.is_imm(2) {
+            by_wide!(w, T => by_dst!(mem, D => shift::$f::<T, D, shift::ByImm>))
+        } else {
+            by_wide!(w, T => by_dst!(mem, D => shift::$f::<T, D, shift::Cl>))
+        })
+    }};
+}
+
+macro_rules! bit {
+    ($l:expr, $k:literal) => {{
+        let w = $l.width(0);
+        Body(match ($l.is_mem(0), $l.is_imm(1)) {
+            (true, false) => by_wide!(w, T => bits::bit_string::<T, $k>),
+            (true, true) => by_wide!(w, T => bits::bit::<T, Me, Im, $k>),
+            (false, true) => by_wide!(w, T => bits::bit::<T, Ra, Im, $k>),
+            (false, false) => by_wide!(w, T => bits::bit::<T, Ra, Rb, $k>),
+        })
+    }};
+}
+
+macro_rules! scan {
+    ($l:expr, $O:ident) => {
+        Body(by_wide!($l.width(0), T => by_src!($l.is_mem(1), S => bits::scan::<bits::$O, T, S>)))
+    };
+}
+
+/// A BMI instruction `dst, rm, control` whose control register goes to `imm`.
+macro_rules! bmi_last {
+    ($l:expr, $T:ident, $S:ident => $f:expr) => {{
+        $l.op.imm = u64::from($l.reg(2));
+        Body(by_long!($l.width(0), $T => by_src!($l.is_mem(1), $S => $f)))
+    }};
+}
+
+/// A BMI instruction `dst, register, rm` whose second operand goes to `imm`.
+macro_rules! bmi_mid {
+    ($l:expr, $T:ident, $S:ident => $f:expr) => {{
+        $l.op.imm = u64::from($l.reg(1));
+        if !$l.is_mem(2) {
+            $l.op.b = $l.reg(2);
+        }
+        Body(by_long!($l.width(0), $T => by_src!($l.is_mem(2), $S => $f)))
+    }};
+}
+
+macro_rules! string {
+    ($l:expr, $O:ident, $w:expr) => {{
+        let narrow = ($l.ins.op_kinds())
+            .any(|k| matches!(k, OpKind::MemorySegESI | OpKind::MemorySegEDI | OpKind::MemoryESEDI));
+        $l.op.b = $l.segment();
+        let (rep, ne) = ($l.ins.has_rep_prefix(), $l.ins.has_repne_prefix());
+        match (narrow, rep || ne, ne) {
+            (false, false, _) => Body(by_width!($w, T => string::string::<string::$O, T, u64>)),
+            (true, false, _) => Body(by_width!($w, T => string::string::<string::$O, T, u32>)),
+            (false, true, false) => Last(by_width!($w, T => string::rep::<string::$O, T, u64, false>)),
+            (true, true, false) => Last(by_width!($w, T => string::rep::<string::$O, T, u32, false>)),
+            (false, true, true) => Last(by_width!($w, T => string::rep::<string::$O, T, u64, true>)),
+            (true, true, true) => Last(by_width!($w, T => string::rep::<string::$O, T, u32, true>)),
+        }
+    }};
+}
+
+fn push(l: &mut Lower<'_>) -> Choice {
+    let w = l.ins.stack_pointer_increment().unsigned_abs();
+    if l.is_imm(0) {
+        l.op.base = RSP;
+        return Body(by_wide!(w, T => mov::push::<T, Im>));
+    }
+    if l.is_mem(0) {
+        return Body(by_wide!(w, T => mov::push::<T, Me>));
+    }
+    l.op.base = RSP;
+    let r = l.ins.op_register(0);
+    if r.is_segment_register() {
+        l.op.imm = 0;
+        return Body(by_wide!(w, T => mov::push::<T, Im>));
+    }
+    Body(by_wide!(w, T => mov::push::<T, Ra>))
+}
+
+fn pop(l: &mut Lower<'_>) -> Choice {
+    let w = l.ins.stack_pointer_increment().unsigned_abs();
+    if l.is_mem(0) {
+        return Body(by_wide!(w, T => mov::pop_mem::<T>));
+    }
+    if l.ins.op_register(0).is_segment_register() {
+        return Missing;
+    }
+    l.op.base = RSP;
+    Body(by_wide!(w, T => mov::pop::<T>))
+}
+
+fn moves(l: &mut Lower<'_>) -> Choice {
+    for i in 0..2 {
+        if l.kind(i) != OpKind::Register {
+            continue;
+        }
+        let r = l.ins.op_register(i);
+        if r.is_cr() || r.is_dr() || r.is_tr() {
+            return Last(system::privileged);
+        }
+        if r.is_segment_register() {
+            if i == 0 {
+                return Missing;
+            }
+            // Selectors as Linux sets them for 64-bit programs.
+            l.op.imm = match r {
+                Register::CS => 0x33,
+                Register::SS => 0x2b,
+                _ => 0,
+            };
+            let w = if l.is_mem(0) { 2 } else { l.width(0) };
+            return Body(by_wide!(w, T => by_dst!(l.is_mem(0), D => system::mov_from_seg::<T, D>)));
+        }
+    }
+    Body(by_width!(l.width(0), T => by_form!(l, D, S => mov::mov::<T, D, S>)))
+}
+
+fn extend(l: &Lower<'_>, signed: bool) -> Choice {
+    let (to, mem) = (l.width(0), l.is_mem(1));
+    macro_rules! from {
+        ($f:ident) => {
+            match l.width(1) {
+                1 => by_wide!(to, W => by_src!(mem, S => mov::$f::<W, u8, S>)),
+                2 => by_wide!(to, W => by_src!(mem, S => mov::$f::<W, u16, S>)),
+                _ => by_wide!(to, W => by_src!(mem, S => mov::$f::<W, u32, S>)),
+            }
+        };
+    }
+    Body(if signed { from!(movsx) } else { from!(movzx) })
+}
+
+fn branches(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    l.target = l.op.imm;
+    let m = l.ins.mnemonic();
+    let call = m == M::Call;
+    match m {
+        M::Jmp | M::Call => match l.kind(0) {
+            OpKind::NearBranch64 if call => {
+                l.op.base = RSP;
+                Last(branch::call)
+            }
+            OpKind::NearBranch64 => Last(branch::jmp),
+            OpKind::Register if l.width(0) != 8 => Missing,
+            OpKind::Register if call => {
+                l.op.base = RSP;
+                Last(branch::call_ind::<Ra>)
+            }
+            OpKind::Register => Last(branch::jmp_ind::<Ra>),
+            OpKind::Memory if l.ins.is_call_far_indirect() || l.ins.is_jmp_far_indirect() => Missing,
+            OpKind::Memory if l.width(0) != 8 => Missing,
+            OpKind::Memory if call => Last(branch::call_ind::<Me>),
+            OpKind::Memory => Last(branch::jmp_ind::<Me>),
+            _ => Missing,
+        },
+        M::Ret => {
+            l.op.base = RSP;
+            match l.ins.code() {
+                Code::Retnq | Code::Retnq_imm16 => Last(branch::ret),
+                _ => Missing,
+            }
+        }
+        M::Jrcxz => Last(branch::jcxz::<u64>),
+        M::Jecxz => Last(branch::jcxz::<u32>),
+        _ => {
+            let code = l.ins.code();
+            let narrow =
+                matches!(code, Code::Loop_rel8_64_ECX | Code::Loope_rel8_64_ECX | Code::Loopne_rel8_64_ECX);
+            match (m, narrow) {
+                (M::Loop, false) => Last(branch::loop_::<u64, 0>),
+                (M::Loope, false) => Last(branch::loop_::<u64, 1>),
+                (M::Loopne, false) => Last(branch::loop_::<u64, 2>),
+                (M::Loop, true) => Last(branch::loop_::<u32, 0>),
+                (M::Loope, true) => Last(branch::loop_::<u32, 1>),
+                _ => Last(branch::loop_::<u32, 2>),
+            }
+        }
+    }
+}
+
+/// With immediate in `imm`.
+fn with(l: &mut Lower<'_>, imm: u64, f: OpFn) -> Choice {
+    l.op.imm = imm;
+    Body(f)
+}
+
+fn last_with(l: &mut Lower<'_>, imm: u64, f: OpFn) -> Choice {
+    l.op.imm = imm;
+    Last(f)
+}
+
+/// On the stack: 16 bits or 64.
+fn stack(l: &mut Lower<'_>, narrow: bool, f16: OpFn, f64: OpFn) -> OpFn {
+    l.op.base = RSP;
+    if narrow { f16 } else { f64 }
+}
+
+pub(super) fn select(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    if let Some(cc) = condition(l.ins) {
+        l.target = l.op.imm;
+        return Last(by_cc!(cc, C => branch::jcc::<C>));
+    }
+    let m = l.ins.mnemonic();
+    match m {
+        M::Mov => moves(l),
+        M::Add => alu2!(l, Add),
+        M::Or => alu2!(l, Or),
+        M::Adc => alu2!(l, Adc),
+        M::Sbb => alu2!(l, Sbb),
+        M::And => alu2!(l, And),
+        M::Sub => alu2!(l, Sub),
+        M::Xor => alu2!(l, Xor),
+        M::Cmp => alu2!(l, Cmp),
+        M::Test => alu2!(l, Test),
+        M::Inc => unary!(l, Inc),
+        M::Dec => unary!(l, Dec),
+        M::Neg => unary!(l, Neg),
+        M::Not => unary!(l, Not),
+        M::Bswap => Body(by_wide!(l.width(0), T => alu::unary::<alu::Bswap, T, Ra>)),
+        M::Lea => Body(by_wide!(l.width(0), T => mov::lea::<T>)),
+        M::Movzx => extend(l, false),
+        M::Movsx | M::Movsxd => extend(l, true),
+        M::Xchg => {
+            if l.is_mem(1) {
+                l.op.b = l.op.a;
+            }
+            let mem = l.is_mem(0) || l.is_mem(1);
+            Body(by_width!(l.width(0), T => by_dst!(mem, D => mov::xchg::<T, D>)))
+        }
+        M::Xadd => Body(by_width!(l.width(0), T => by_dst!(l.is_mem(0), D => alu::xadd::<T, D>))),
+        M::Cmpxchg => Body(by_width!(l.width(0), T => by_dst!(l.is_mem(0), D => alu::cmpxchg::<T, D>))),
+        M::Cmpxchg8b => Body(alu::cmpxchg8b),
+        M::Cmpxchg16b => Body(alu::cmpxchg16b),
+        M::Push => push(l),
+        M::Pop => pop(l),
+        M::Pushfq | M::Pushf => Body(stack(l, m == M::Pushf, mov::pushf::<u16>, mov::pushf::<u64>)),
+        M::Popfq | M::Popf => Last(stack(l, m == M::Popf, mov::popf::<u16>, mov::popf::<u64>)),
+        M::Leave => {
+            let narrow = l.ins.code() == Code::Leavew;
+            let f = stack(l, narrow, mov::leave::<u16>, mov::leave::<u64>);
+            l.op.base = reg::RBP as u8;
+            Body(f)
+        }
+        M::Enter => {
+            let narrow = l.ins.code() == Code::Enterw_imm16_imm8;
+            l.op.imm = u64::from(l.ins.immediate16());
+            l.op.b = l.ins.immediate8_2nd() & 31;
+            Body(stack(l, narrow, mov::enter::<u16>, mov::enter::<u64>))
+        }
+        M::Cbw => Body(mov::widen::<u16, u8>),
+        M::Cwde => Body(mov::widen::<u32, u16>),
+        M::Cdqe => Body(mov::widen::<u64, u32>),
+        M::Cwd => Body(mov::sign::<u16>),
+        M::Cdq => Body(mov::sign::<u32>),
+        M::Cqo => Body(mov::sign::<u64>),
+        M::Lahf => Body(mov::lahf),
+        M::Sahf => Body(mov::sahf),
+        M::Clc => with(l, 0, mov::carry),
+        M::Stc => with(l, 1, mov::carry),
+        M::Cmc => with(l, 2, mov::carry),
+        M::Cld => with(l, 0, mov::direction),
+        M::Std => with(l, 1, mov::direction),
+        M::Xlatb => {
+            l.op.base = reg::RBX as u8;
+            l.op.b = l.segment();
+            let narrow = l.ins.memory_base() == Register::EBX;
+            with(l, if narrow { 0xffff_ffff } else { u64::MAX }, mov::xlat)
+        }
+        M::Movbe => Body(by_wide!(l.width(0), T => by_form!(l, D, S => mov::movbe::<T, D, S>))),
+        M::Shl | M::Sal => shift!(l, Shl),
+        M::Shr => shift!(l, Shr),
+        M::Sar => shift!(l, Sar),
+        M::Rol => shift!(l, Rol),
+        M::Ror => shift!(l, Ror),
+        M::Rcl => shift!(l, Rcl),
+        M::Rcr => shift!(l, Rcr),
+        M::Shld => double_shift!(l, shld),
+        M::Shrd => double_shift!(l, shrd),
+        M::Shlx => bmi_last!(l, T, S => shift::shiftx::<T, S, 0>),
+        M::Shrx => bmi_last!(l, T, S => shift::shiftx::<T, S, 1>),
+        M::Sarx => bmi_last!(l, T, S => shift::shiftx::<T, S, 2>),
+        M::Rorx => Body(by_long!(l.width(0), T => by_src!(l.is_mem(1), S => shift::rorx::<T, S>))),
+        M::Mul | M::Div | M::Idiv => one_operand(l),
+        M::Imul => match l.ins.op_count() {
+            1 => one_operand(l),
+            2 => Body(by_wide!(l.width(0), T => by_src!(l.is_mem(1), S => muldiv::imul2::<T, S>))),
+            _ => Body(by_wide!(l.width(0), T => by_src!(l.is_mem(1), S => muldiv::imul3::<T, S>))),
+        },
+        M::Mulx => bmi_mid!(l, T, S => muldiv::mulx::<T, S>),
+        M::Bt => bit!(l, 0),
+        M::Bts => bit!(l, 1),
+        M::Btr => bit!(l, 2),
+        M::Btc => bit!(l, 3),
+        M::Bsf => scan!(l, Bsf),
+        M::Bsr => scan!(l, Bsr),
+        M::Tzcnt => scan!(l, Tzcnt),
+        M::Lzcnt => scan!(l, Lzcnt),
+        M::Popcnt => scan!(l, Popcnt),
+        M::Blsr => scan!(l, Blsr),
+        M::Blsi => scan!(l, Blsi),
+        M::Blsmsk => scan!(l, Blsmsk),
+        M::Andn => bmi_mid!(l, T, S => bits::andn::<T, S>),
+        M::Pdep => bmi_mid!(l, T, S => bits::pdep::<T, S>),
+        M::Pext => bmi_mid!(l, T, S => bits::pext::<T, S>),
+        M::Bextr => bmi_last!(l, T, S => bits::bextr::<T, S>),
+        M::Bzhi => bmi_last!(l, T, S => bits::bzhi::<T, S>),
+        M::Crc32 => Body(by_width!(l.width(1), T => by_src!(l.is_mem(1), S => bits::crc32::<T, S>))),
+        M::Adcx => Body(by_long!(l.width(0), T => by_src!(l.is_mem(1), S => bits::adcx::<T, S, CF>))),
+        M::Adox => Body(by_long!(l.width(0), T => by_src!(l.is_mem(1), S => bits::adcx::<T, S, OF>))),
+        M::Movsb => string!(l, Movs, 1),
+        M::Movsw => string!(l, Movs, 2),
+        M::Movsd if l.ins.is_string_instruction() => string!(l, Movs, 4),
+        M::Movsq => string!(l, Movs, 8),
+        M::Stosb => string!(l, Stos, 1),
+        M::Stosw => string!(l, Stos, 2),
+        M::Stosd => string!(l, Stos, 4),
+        M::Stosq => string!(l, Stos, 8),
+        M::Lodsb => string!(l, Lods, 1),
+        M::Lodsw => string!(l, Lods, 2),
+        M::Lodsd => string!(l, Lods, 4),
+        M::Lodsq => string!(l, Lods, 8),
+        M::Cmpsb => string!(l, Cmps, 1),
+        M::Cmpsw => string!(l, Cmps, 2),
+        M::Cmpsd if l.ins.is_string_instruction() => string!(l, Cmps, 4),
+        M::Cmpsq => string!(l, Cmps, 8),
+        M::Scasb => string!(l, Scas, 1),
+        M::Scasw => string!(l, Scas, 2),
+        M::Scasd => string!(l, Scas, 4),
+        M::Scasq => string!(l, Scas, 8),
+        M::Jmp | M::Call | M::Ret | M::Jrcxz | M::Jecxz | M::Loop | M::Loope | M::Loopne => branches(l),
+        _ => system(l),
+    }
+}
+
+fn system(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    match l.ins.mnemonic() {
+        M::Nop
+        | M::Endbr64
+        | M::Endbr32
+        | M::Pause
+        | M::Lfence
+        | M::Mfence
+        | M::Sfence
+        | M::Prefetchnta
+        | M::Prefetcht0
+        | M::Prefetcht1
+        | M::Prefetcht2
+        | M::Prefetch
+        | M::Prefetchw
+        | M::Prefetchwt1
+        | M::Reservednop
+        | M::Clflush
+        | M::Clflushopt
+        | M::Clwb
+        | M::Cldemote => Body(mov::nop),
+        M::Cpuid => Body(cpuid::cpuid),
+        M::Xgetbv => Body(system::xgetbv),
+        M::Syscall => Last(system::syscall),
+        M::Int3 => last_with(l, 3, system::trap),
+        M::Int1 => last_with(l, 1, system::trap),
+        M::Int => Last(system::int_n),
+        M::Ud0 | M::Ud1 | M::Ud2 => Undefined,
+        M::Rdtsc => last_with(l, 0, system::seam),
+        M::Rdtscp => last_with(l, 1, system::seam),
+        M::Rdrand | M::Rdseed => last_with(l, 2, system::seam),
+        M::Rdpid => Body(system::rdpid),
+        M::Rdfsbase => base(l, FS, false),
+        M::Rdgsbase => base(l, GS, false),
+        M::Wrfsbase => base(l, FS, true),
+        M::Wrgsbase => base(l, GS, true),
+        M::Ldmxcsr => Body(system::ldmxcsr),
+        M::Stmxcsr => Body(system::stmxcsr),
+        M::Fxsave | M::Fxsave64 => Body(system::fxsave),
+        M::Fxrstor | M::Fxrstor64 => Body(system::fxrstor),
+        M::Hlt
+        | M::Cli
+        | M::Sti
+        | M::In
+        | M::Out
+        | M::Insb
+        | M::Insw
+        | M::Insd
+        | M::Outsb
+        | M::Outsw
+        | M::Outsd
+        | M::Lgdt
+        | M::Lidt
+        | M::Lldt
+        | M::Ltr
+        | M::Lmsw
+        | M::Clts
+        | M::Invd
+        | M::Wbinvd
+        | M::Wbnoinvd
+        | M::Invlpg
+        | M::Invpcid
+        | M::Rdmsr
+        | M::Wrmsr
+        | M::Swapgs
+        | M::Sysret
+        | M::Sysretq
+        | M::Sysexit
+        | M::Sysexitq
+        | M::Rdpmc
+        | M::Xsetbv
+        | M::Clac
+        | M::Stac => {
+            l.op.imm = l.ins.code() as u64;
+            l.op.disp = l.ins.len() as i64;
+            Last(system::privileged)
+        }
+        _ => conditional(l),
+    }
+}
+
+/// SETcc and CMOVcc.
+fn conditional(l: &mut Lower<'_>) -> Choice {
+    let Some(cc) = number(l.ins.condition_code()) else { return Missing };
+    let code = format!("{:?}", l.ins.code());
+    if code.starts_with("Set") {
+        return Body(by_dst!(l.is_mem(0), D => by_cc!(cc, C => mov::setcc::<D, C>)));
+    }
+    if code.starts_with("Cmov") {
+        let (w, mem) = (l.width(0), l.is_mem(1));
+        return Body(by_wide!(w, T => by_src!(mem, S => by_cc!(cc, C => mov::cmov::<T, S, C>))));
+    }
+    Missing
+}
+
+/// MUL, DIV, IDIV, IMUL with one operand.
+fn one_operand(l: &mut Lower<'_>) -> Choice {
+    let (w, mem) = (l.width(0), l.is_mem(0));
+    l.op.b = l.op.a;
+    Body(match l.ins.mnemonic() {
+        Mnemonic::Mul => by_width!(w, T => by_src!(mem, S => muldiv::mul::<T, S>)),
+        Mnemonic::Div => by_width!(w, T => by_src!(mem, S => muldiv::div::<T, S>)),
+        Mnemonic::Idiv => by_width!(w, T => by_src!(mem, S => muldiv::idiv::<T, S>)),
+        _ => by_width!(w, T => by_src!(mem, S => muldiv::imul1::<T, S>)),
+    })
+}
+
+fn base(l: &mut Lower<'_>, slot: u8, write: bool) -> Choice {
+    l.op.b = slot;
+    let w = l.width(0);
+    Body(if write { by_long!(w, T => system::wrbase::<T>) } else { by_long!(w, T => system::rdbase::<T>) })
+}

@@ -1,0 +1,319 @@
+//! The fast interpreter: decoded blocks, cached by the frame that holds their bytes, chained to each other.
+//!
+//! Key type: [`Interp`]. Neighbours: [`crate::decode::build`] makes blocks, [`crate::exec`] runs them.
+//!
+//! **Invariant**: a link or a jump-cache entry is followed only in the generation that made it. A generation stands
+//! for one address space at one privilege level, until a page from which code ran changes or any block is dropped.
+//! Blocks are dropped only between two blocks, never under a running one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Engine, Exit, step};
+use crate::cpu::{Cpu, CpuModel, Exception, RFlags};
+use crate::decode::{self, BLOCK};
+use crate::exec::{Block, Ctx, Env, JumpEntry, Op, Stop, jump_slot};
+use crate::mem::{Access, FrameId, Memory, SpaceId};
+
+/// Bytes of decoded blocks at which the cache is emptied.
+const CACHE_BYTES: usize = 64 << 20;
+/// Address spaces remembered at once.
+const CONTEXTS: usize = 256;
+
+/// What belongs to one address space at one privilege level.
+struct Context {
+    generation: u64,
+    code_pages: BTreeSet<u64>,
+}
+
+/// The decoded-block interpreter.
+pub struct Interp {
+    ctx: Box<Ctx>,
+    blocks: BTreeMap<(FrameId, u64), Box<Block>>,
+    by_frame: BTreeMap<FrameId, Vec<(FrameId, u64)>>,
+    bytes: usize,
+    contexts: BTreeMap<(SpaceId, u8), Context>,
+    current: Option<(SpaceId, u8)>,
+    model: CpuModel,
+    generations: u64,
+}
+
+// SAFETY: the pointers in the context are into the blocks that this engine owns.
+unsafe impl Send for Interp {}
+
+impl std::fmt::Debug for Interp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interp").field("blocks", &self.blocks.len()).field("bytes", &self.bytes).finish()
+    }
+}
+
+impl Default for Interp {
+    fn default() -> Self {
+        Interp::new()
+    }
+}
+
+impl Engine for Interp {
+    fn run(&mut self, cpu: &mut Cpu, mem: &mut Memory, space: SpaceId, stop_at: u64) -> Exit {
+        if cpu.icount >= stop_at {
+            return Exit::Budget;
+        }
+        let mut env = Env { mem, space };
+        self.enter(cpu, &mut env);
+        let budget = (stop_at - cpu.icount).min(i64::MAX as u64) as i64;
+        self.ctx.remaining = budget;
+        let exit = self.go(&mut env);
+        cpu.icount += (budget - self.ctx.remaining) as u64;
+        self.ctx.store_cpu(cpu);
+        exit
+    }
+
+    fn complete(
+        &mut self,
+        cpu: &mut Cpu,
+        mem: &mut Memory,
+        space: SpaceId,
+        value: u64,
+    ) -> Result<(), Exception> {
+        let mut env = Env { mem, space };
+        self.enter(cpu, &mut env);
+        step::complete(&mut self.ctx, &mut env, cpu, value)
+    }
+
+    fn flush(&mut self) {
+        self.drop_all();
+        self.ctx.flush_tlb();
+        self.current = None;
+    }
+
+    fn name(&self) -> &'static str {
+        "interp"
+    }
+}
+
+impl Interp {
+    /// An engine with empty caches.
+    #[must_use]
+    pub fn new() -> Self {
+        Interp {
+            ctx: Ctx::new(),
+            blocks: BTreeMap::new(),
+            by_frame: BTreeMap::new(),
+            bytes: 0,
+            contexts: BTreeMap::new(),
+            current: None,
+            model: CpuModel::V1,
+            generations: 0,
+        }
+    }
+
+    /// Takes the processor in and makes the caches those of its address space.
+    fn enter(&mut self, cpu: &Cpu, env: &mut Env<'_>) {
+        let checked = self.ctx.alignment_checked();
+        self.ctx.load_cpu(cpu);
+        if self.ctx.alignment_checked() != checked {
+            self.ctx.flush_tlb();
+        }
+        self.ctx.stop = Stop::None;
+        if cpu.model != self.model {
+            self.drop_all();
+            self.model = cpu.model;
+        }
+        let key = (env.space, cpu.cpl);
+        if self.current != Some(key) {
+            self.switch_to(key);
+        }
+        if env.mem.pending_in(env.space) {
+            self.take(env);
+        }
+    }
+
+    fn switch_to(&mut self, key: (SpaceId, u8)) {
+        self.ctx.flush_tlb();
+        if let Some(old) = self.current.take() {
+            if self.contexts.len() >= CONTEXTS {
+                self.contexts.clear();
+            }
+            let code_pages = std::mem::take(&mut self.ctx.code_pages);
+            self.contexts.insert(old, Context { generation: self.ctx.generation, code_pages });
+        }
+        match self.contexts.remove(&key) {
+            Some(c) => {
+                self.ctx.generation = c.generation;
+                self.ctx.code_pages = c.code_pages;
+            }
+            None => self.new_generation(),
+        }
+        self.current = Some(key);
+    }
+
+    fn new_generation(&mut self) {
+        self.generations += 1;
+        self.ctx.generation = self.generations;
+        self.ctx.code_pages.clear();
+    }
+
+    /// Makes every link of every context invalid.
+    fn retire(&mut self) {
+        self.contexts.clear();
+        self.new_generation();
+        self.ctx.link = std::ptr::null();
+    }
+
+    fn drop_all(&mut self) {
+        self.retire();
+        self.blocks.clear();
+        self.by_frame.clear();
+        self.bytes = 0;
+    }
+
+    /// Takes in what changed in memory. Called between blocks only.
+    #[cold]
+    fn take(&mut self, env: &mut Env<'_>) {
+        let changed = env.mem.take_invalidations(env.space);
+        if changed.all {
+            self.ctx.flush_tlb();
+            self.new_generation();
+        }
+        for page in changed.pages {
+            let page = page & !0xfff;
+            self.ctx.flush_page(page);
+            if self.ctx.code_pages.contains(&page) {
+                self.new_generation();
+            }
+        }
+        for frame in changed.code {
+            let Some(keys) = self.by_frame.remove(&frame) else { continue };
+            self.retire();
+            for key in keys {
+                if let Some(block) = self.blocks.remove(&key) {
+                    self.bytes -= size_of_block(&block);
+                }
+            }
+        }
+    }
+
+    /// The block at `rip`, decoded now if need be.
+    fn find(&mut self, env: &mut Env<'_>, rip: u64) -> Result<*const Block, Exception> {
+        let e = self.ctx.jumps[jump_slot(rip)];
+        if e.rip == rip && e.generation == self.ctx.generation {
+            return Ok(e.block);
+        }
+        let page = self.ctx.lookup(env, rip, Access::Execute)?;
+        if !page.code {
+            env.mem.mark_code(env.space, rip);
+            self.ctx.flush_page(rip);
+            if env.mem.pending_in(env.space) {
+                self.take(env);
+            }
+        }
+        let key = (page.frame, rip);
+        let known = match self.blocks.get(&key) {
+            Some(b) if b.frames[1] == b.frames[0] => true,
+            Some(b) => {
+                let second = b.pages[1];
+                let frame = b.frames[1];
+                self.ctx.lookup(env, second, Access::Execute).is_ok_and(|p| p.frame == frame && p.code)
+            }
+            None => false,
+        };
+        if !known {
+            self.decode(env, rip, key)?;
+        }
+        let Some(block) = self.blocks.get(&key) else { return Err(Exception::gp()) };
+        let pointer: *const Block = &raw const **block;
+        self.ctx.code_pages.extend(block.pages);
+        self.ctx.jumps[jump_slot(rip)] = JumpEntry { rip, generation: self.ctx.generation, block: pointer };
+        Ok(pointer)
+    }
+
+    fn decode(&mut self, env: &mut Env<'_>, rip: u64, key: (FrameId, u64)) -> Result<(), Exception> {
+        let block = decode::build(&mut self.ctx, env, rip, BLOCK)?;
+        if block.pages[1] != block.pages[0] {
+            env.mem.mark_code(env.space, block.pages[1]);
+            self.ctx.flush_page(block.pages[1]);
+            if env.mem.pending_in(env.space) {
+                self.take(env);
+            }
+        }
+        if self.bytes > CACHE_BYTES {
+            self.drop_all();
+        }
+        self.bytes += size_of_block(&block);
+        self.by_frame.entry(block.frames[0]).or_default().push(key);
+        if block.frames[1] != block.frames[0] {
+            self.by_frame.entry(block.frames[1]).or_default().push(key);
+        }
+        if let Some(old) = self.blocks.insert(key, Box::new(block)) {
+            self.bytes -= size_of_block(&old);
+            self.retire();
+        }
+        Ok(())
+    }
+
+    fn go(&mut self, env: &mut Env<'_>) -> Exit {
+        loop {
+            if self.ctx.remaining <= 0 {
+                return Exit::Budget;
+            }
+            if env.mem.pending_in(env.space) {
+                self.take(env);
+            }
+            if self.ctx.system_flags & RFlags::TF.bits() != 0 {
+                if let Some(exit) = step::step(&mut self.ctx, env) {
+                    return exit;
+                }
+                continue;
+            }
+            let block = match self.find(env, self.ctx.rip) {
+                Ok(block) => block,
+                Err(e) => return Exit::Exception(e),
+            };
+            if !self.ctx.link.is_null() {
+                // SAFETY: the link lies in a block; blocks are dropped only in `take` and `decode`, which clear it.
+                let link = unsafe { &*self.ctx.link };
+                link.block.set(block);
+                link.generation.set(self.ctx.generation);
+                self.ctx.link = std::ptr::null();
+            }
+            if let Some(exit) = self.chain(env, block) {
+                return exit;
+            }
+        }
+    }
+
+    /// Runs blocks as long as each names its successor.
+    fn chain(&mut self, env: &mut Env<'_>, mut block: *const Block) -> Option<Exit> {
+        let ctx = &mut *self.ctx;
+        loop {
+            // SAFETY: blocks are alive until `take` or `decode` drop them, which this loop does not call.
+            let b = unsafe { &*block };
+            if b.count > ctx.remaining {
+                ctx.rip = b.rip;
+                break;
+            }
+            ctx.remaining -= b.count;
+            ctx.block = block;
+            let start = b.start();
+            let flow = (start.f)(ctx, start, env);
+            if flow.0.is_null() {
+                match std::mem::replace(&mut ctx.stop, Stop::None) {
+                    Stop::None => return None,
+                    Stop::Exit(exit) => return Some(exit),
+                    Stop::Retry => break,
+                }
+            }
+            block = flow.0;
+        }
+        if self.ctx.remaining <= 0 {
+            return Some(Exit::Budget);
+        }
+        if env.mem.pending_in(env.space) {
+            self.take(env);
+        }
+        step::step(&mut self.ctx, env)
+    }
+}
+
+fn size_of_block(b: &Block) -> usize {
+    size_of::<Block>() + b.ops.len() * size_of::<Op>() + 96
+}

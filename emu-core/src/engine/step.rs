@@ -1,0 +1,75 @@
+//! One instruction at a time: what both engines share.
+//!
+//! **Invariant**: nothing is cached between two steps but translations of pages.
+
+use crate::cpu::{Cpu, Exception, RFlags, Vector, reg};
+use crate::decode;
+use crate::engine::{Exit, SeamInstr};
+use crate::exec::{Ctx, Env, Stop};
+
+/// Runs the instruction at rip alone (of a repeated one, one iteration). `None`: go on.
+pub(crate) fn step(ctx: &mut Ctx, env: &mut Env<'_>) -> Option<Exit> {
+    let trap = ctx.system_flags & RFlags::TF.bits() != 0;
+    ctx.single = true;
+    let block = match decode::build(ctx, env, ctx.rip, 1) {
+        Ok(block) => block,
+        Err(e) => {
+            ctx.single = false;
+            return Some(Exit::Exception(e));
+        }
+    };
+    ctx.remaining -= 1;
+    ctx.block = &raw const block;
+    let start = block.start();
+    let flow = (start.f)(ctx, start, env);
+    if !flow.0.is_null() {
+        // SAFETY: a block that the context's caches name is alive.
+        ctx.rip = unsafe { (*flow.0).rip };
+    }
+    ctx.single = false;
+    ctx.block = std::ptr::null();
+    ctx.link = std::ptr::null();
+    match std::mem::replace(&mut ctx.stop, Stop::None) {
+        Stop::Exit(exit) => Some(exit),
+        Stop::None if trap => Some(Exit::Exception(Exception::new(Vector::Debug))),
+        Stop::None | Stop::Retry => None,
+    }
+}
+
+/// Completes an instruction that waits for a value from outside.
+pub(crate) fn complete(ctx: &mut Ctx, env: &mut Env<'_>, cpu: &mut Cpu, value: u64) -> Result<(), Exception> {
+    let ins = decode::instruction_at(ctx, env, cpu.rip)?;
+    match seam_of(&ins) {
+        Some(SeamInstr::Random) => {
+            let r = ins.op_register(0);
+            let slot = &mut cpu.regs[r.full_register().number() & 15];
+            *slot = match r.size() {
+                2 => (*slot & !0xffff) | (value & 0xffff),
+                4 => value & 0xffff_ffff,
+                _ => value,
+            };
+            cpu.rflags = (cpu.rflags & !RFlags::STATUS.bits()) | RFlags::CF.bits();
+        }
+        Some(what) => {
+            cpu.regs[reg::RAX] = value & 0xffff_ffff;
+            cpu.regs[reg::RDX] = value >> 32;
+            if what == SeamInstr::Rdtscp {
+                cpu.regs[reg::RCX] = u64::from(cpu.tsc_aux);
+            }
+        }
+        None => return Err(Exception::ud()),
+    }
+    cpu.rip = cpu.rip.wrapping_add(ins.len() as u64);
+    cpu.icount += 1;
+    Ok(())
+}
+
+fn seam_of(ins: &iced_x86::Instruction) -> Option<SeamInstr> {
+    use iced_x86::Mnemonic as M;
+    match ins.mnemonic() {
+        M::Rdtsc => Some(SeamInstr::Rdtsc),
+        M::Rdtscp => Some(SeamInstr::Rdtscp),
+        M::Rdrand | M::Rdseed => Some(SeamInstr::Random),
+        _ => None,
+    }
+}

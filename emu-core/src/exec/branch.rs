@@ -1,0 +1,87 @@
+//! Control transfer: JMP, Jcc, CALL, RET, LOOP, JRCXZ, and the ends of blocks that are no branch.
+
+use super::memory::canonical;
+use super::operand::{Int, Src};
+use super::{Ctx, Env, Flow, OpRef};
+use crate::cpu::{Exception, reg};
+
+const RSP: u8 = reg::RSP as u8;
+
+/// End of a block that goes on behind it.
+pub(crate) fn fall(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+    ctx.follow(0)
+}
+
+/// JMP, direct.
+pub(crate) fn jmp(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+    ctx.follow(1)
+}
+
+/// Jcc. Reads flags.
+pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+    if ctx.cond::<CC>() { ctx.follow(1) } else { ctx.follow(0) }
+}
+
+/// JMP, indirect. `#GP` if the target is not canonical.
+pub(crate) fn jmp_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(to) = S::get::<u64>(ctx, &op, env) else { return ctx.fail(op) };
+    if !canonical(to) {
+        return ctx.raise(op, Exception::gp());
+    }
+    ctx.jump(to)
+}
+
+/// CALL, direct.
+pub(crate) fn call(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    let back = ctx.block().end;
+    if !ctx.store(env, sp, back) {
+        return ctx.fail(op);
+    }
+    ctx.w(RSP, sp);
+    ctx.follow(1)
+}
+
+/// CALL, indirect. `#GP` if the target is not canonical.
+pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(to) = S::get::<u64>(ctx, &op, env) else { return ctx.fail(op) };
+    if !canonical(to) {
+        return ctx.raise(op, Exception::gp());
+    }
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    let back = ctx.block().end;
+    if !ctx.store(env, sp, back) {
+        return ctx.fail(op);
+    }
+    ctx.w(RSP, sp);
+    ctx.jump(to)
+}
+
+/// RET; the immediate is what it pops besides.
+pub(crate) fn ret(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP);
+    let Some(to) = ctx.load::<u64>(env, sp) else { return ctx.fail(op) };
+    if !canonical(to) {
+        return ctx.raise(op, Exception::gp());
+    }
+    ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
+    ctx.jump(to)
+}
+
+/// LOOP, LOOPE, LOOPNE with a counter of width `T`; `KIND`: 0 plain, 1 while ZF, 2 while not ZF.
+pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+    let n = T::of(T::get(ctx, reg::RCX as u8).u().wrapping_sub(1));
+    T::put(ctx, reg::RCX as u8, n);
+    let go = n.u() != 0
+        && match KIND {
+            0 => true,
+            1 => ctx.zf(),
+            _ => !ctx.zf(),
+        };
+    if go { ctx.follow(1) } else { ctx.follow(0) }
+}
+
+/// JRCXZ, JECXZ.
+pub(crate) fn jcxz<T: Int>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+    if T::get(ctx, reg::RCX as u8).u() == 0 { ctx.follow(1) } else { ctx.follow(0) }
+}

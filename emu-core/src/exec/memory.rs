@@ -1,0 +1,296 @@
+//! Guest memory as the bodies see it: a translation cache in front of [`Memory::lookup`].
+//!
+//! Key type: [`Place`], a checked place for read-modify-write. Neighbour: [`crate::mem`] owns pages and frames.
+//!
+//! **Invariant**: nothing is written before every byte of an access is known to be writable. Host addresses live in
+//! the translation caches only, which follow the invalidations of [`Memory`].
+
+use super::operand::Int;
+use super::{Ctx, Env, Stop, TLB, TlbEntry};
+use crate::cpu::{Exception, RFlags, Vector, pf};
+use crate::engine::Exit;
+#[cfg(doc)]
+use crate::mem::Memory;
+use crate::mem::{Access, MemFault, PAGE_SIZE, Privilege};
+
+/// Left in the last word of [`Ctx::scratch`] by a non-canonical access, to tell `#SS` from `#GP`.
+pub(crate) const NONCANONICAL: u64 = 0x6e63;
+
+/// A place that may be read and written.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    ptr: *mut u8,
+    /// Guest address if the bytes lie in [`Ctx::scratch`] and must be written back.
+    addr: u64,
+    split: bool,
+}
+
+impl Place {
+    /// Reads it.
+    #[inline(always)]
+    pub(crate) fn read<T: Int>(self) -> T {
+        // SAFETY: `Ctx::place` made the pointer for this width.
+        unsafe { T::load(self.ptr) }
+    }
+}
+
+/// True if bits 63 to 47 are equal.
+#[inline(always)]
+pub(crate) fn canonical(addr: u64) -> bool {
+    ((addr as i64) << 16 >> 16) as u64 == addr
+}
+
+impl Ctx {
+    /// Who accesses memory.
+    pub(crate) fn who(&self) -> Privilege {
+        if self.cpl == 3 { Privilege::User } else { Privilege::Supervisor }
+    }
+
+    /// Host address for reading `n` bytes, if the cache has it.
+    #[inline(always)]
+    fn hit(tlb: &[TlbEntry; TLB], addr: u64, n: u64) -> Option<*mut u8> {
+        let e = &tlb[(addr >> 12) as usize & (TLB - 1)];
+        (e.tag == addr.wrapping_add(n - 1) & !0xfff).then(|| addr.wrapping_add(e.addend) as usize as *mut u8)
+    }
+
+    /// Reads.
+    #[inline(always)]
+    pub(crate) fn load<T: Int>(&mut self, env: &mut Env<'_>, addr: u64) -> Option<T> {
+        if let Some(p) = Self::hit(&self.tlb_r, addr, T::BYTES) {
+            // SAFETY: the cache holds readable host pages, and the access lies in one page.
+            return Some(unsafe { T::load(p) });
+        }
+        if self.read_slow(env, addr, T::BYTES) { Some(T::of(self.scratch[0])) } else { None }
+    }
+
+    /// Writes. False: it faulted.
+    #[inline(always)]
+    pub(crate) fn store<T: Int>(&mut self, env: &mut Env<'_>, addr: u64, v: T) -> bool {
+        if let Some(p) = Self::hit(&self.tlb_w, addr, T::BYTES) {
+            // SAFETY: the cache holds writable host pages, and the access lies in one page.
+            unsafe { T::store(p, v) };
+            return true;
+        }
+        self.store_slow(env, addr, v.u(), T::BYTES)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn store_slow(&mut self, env: &mut Env<'_>, addr: u64, v: u64, n: u64) -> bool {
+        self.scratch[0] = v;
+        self.write_slow(env, addr, n)
+    }
+
+    /// Checks for writing.
+    #[inline(always)]
+    pub(crate) fn place<T: Int>(&mut self, env: &mut Env<'_>, addr: u64) -> Option<Place> {
+        if let Some(ptr) = Self::hit(&self.tlb_w, addr, T::BYTES) {
+            return Some(Place { ptr, addr, split: false });
+        }
+        if !self.read_for_write(env, addr, T::BYTES) {
+            return None;
+        }
+        Some(Place { ptr: self.scratch.as_mut_ptr().cast(), addr, split: true })
+    }
+
+    /// Writes a checked place.
+    #[inline(always)]
+    pub(crate) fn put_place<T: Int>(&mut self, env: &mut Env<'_>, at: Place, v: T) {
+        if at.split {
+            // The place was checked, so this cannot fault.
+            self.store_slow(env, at.addr, v.u(), T::BYTES);
+        } else {
+            // SAFETY: made by `place` for this width, and nothing was mapped or unmapped since.
+            unsafe { T::store(at.ptr, v) };
+        }
+    }
+
+    /// Reads 16 bytes.
+    #[inline(always)]
+    pub(crate) fn load128(&mut self, env: &mut Env<'_>, addr: u64) -> Option<[u64; 2]> {
+        if let Some(p) = Self::hit(&self.tlb_r, addr, 16) {
+            // SAFETY: the cache holds readable host pages, and the access lies in one page.
+            return Some(unsafe { [u64::load(p), u64::load(p.add(8))] });
+        }
+        if self.read_slow(env, addr, 16) { Some([self.scratch[0], self.scratch[1]]) } else { None }
+    }
+
+    /// Writes 16 bytes. False: it faulted.
+    #[inline(always)]
+    pub(crate) fn store128(&mut self, env: &mut Env<'_>, addr: u64, v: [u64; 2]) -> bool {
+        if let Some(p) = Self::hit(&self.tlb_w, addr, 16) {
+            // SAFETY: the cache holds writable host pages, and the access lies in one page.
+            unsafe {
+                u64::store(p, v[0]);
+                u64::store(p.add(8), v[1]);
+            }
+            return true;
+        }
+        self.scratch[0] = v[0];
+        self.scratch[1] = v[1];
+        self.write_slow(env, addr, 16)
+    }
+
+    /// Reads bytes of any number.
+    pub(crate) fn load_bytes(&mut self, env: &mut Env<'_>, addr: u64, buf: &mut [u8]) -> bool {
+        let mut done = 0;
+        while done < buf.len() {
+            let at = addr.wrapping_add(done as u64);
+            let n = (PAGE_SIZE - (at & 0xfff)).min((buf.len() - done) as u64) as usize;
+            let Some(p) = self.host(env, at, Access::Read) else { return false };
+            // SAFETY: `host` gives a readable pointer good to the end of the page.
+            unsafe { std::ptr::copy_nonoverlapping(p, buf[done..].as_mut_ptr(), n) };
+            done += n;
+        }
+        true
+    }
+
+    /// Writes bytes of any number below a page: all or nothing.
+    pub(crate) fn store_bytes(&mut self, env: &mut Env<'_>, addr: u64, buf: &[u8]) -> bool {
+        let last = addr.wrapping_add(buf.len() as u64 - 1);
+        if self.host(env, last, Access::Write).is_none() {
+            return false;
+        }
+        // In ascending order, so that a fault reports the lowest address.
+        let mut done = 0;
+        while done < buf.len() {
+            let at = addr.wrapping_add(done as u64);
+            let n = (PAGE_SIZE - (at & 0xfff)).min((buf.len() - done) as u64) as usize;
+            let Some(p) = self.host(env, at, Access::Write) else { return false };
+            // SAFETY: `host` gives a writable pointer good to the end of the page.
+            unsafe { std::ptr::copy_nonoverlapping(buf[done..].as_ptr(), p, n) };
+            done += n;
+        }
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_slow(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
+        if !self.aligned_if_asked(addr, n) {
+            return false;
+        }
+        let mut buf = [0u8; 16];
+        if !self.load_bytes(env, addr, &mut buf[..n as usize]) {
+            return false;
+        }
+        self.from_bytes(&buf);
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn read_for_write(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
+        if !self.aligned_if_asked(addr, n) || self.host(env, addr, Access::Write).is_none() {
+            return false;
+        }
+        let last = addr.wrapping_add(n - 1);
+        if last & !0xfff != addr & !0xfff && self.host(env, last, Access::Write).is_none() {
+            return false;
+        }
+        self.read_slow(env, addr, n)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write_slow(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
+        if !self.aligned_if_asked(addr, n) || self.host(env, addr, Access::Write).is_none() {
+            return false;
+        }
+        let mut buf = [0u8; 16];
+        buf[..8].copy_from_slice(&self.scratch[0].to_le_bytes());
+        buf[8..].copy_from_slice(&self.scratch[1].to_le_bytes());
+        self.store_bytes(env, addr, &buf[..n as usize])
+    }
+
+    fn from_bytes(&mut self, buf: &[u8; 16]) {
+        let mut w = [0u8; 8];
+        for i in 0..2 {
+            w.copy_from_slice(&buf[i * 8..i * 8 + 8]);
+            self.scratch[i] = u64::from_le_bytes(w);
+        }
+    }
+
+    /// `#AC` where the program asked for it (rflags.AC; Linux sets CR0.AM).
+    fn aligned_if_asked(&mut self, addr: u64, n: u64) -> bool {
+        if self.alignment_checked() && addr & (n.min(8) - 1) != 0 {
+            self.stop = Stop::Exit(Exit::Exception(Exception::new(Vector::AlignmentCheck)));
+            return false;
+        }
+        true
+    }
+
+    /// True if misaligned accesses raise `#AC`.
+    pub(crate) fn alignment_checked(&self) -> bool {
+        self.system_flags & RFlags::AC.bits() != 0 && self.cpl == 3
+    }
+
+    /// Host address of `addr`, good to the end of its page; fills the cache. `None`: [`Ctx::stop`] says why not.
+    pub(crate) fn host(&mut self, env: &mut Env<'_>, addr: u64, access: Access) -> Option<*mut u8> {
+        let tlb = if access == Access::Write { &self.tlb_w } else { &self.tlb_r };
+        if let Some(p) = Self::hit(tlb, addr, 1) {
+            return Some(p);
+        }
+        let page = match self.lookup(env, addr, access) {
+            Ok(page) => page,
+            Err(e) => {
+                self.stop = Stop::Exit(Exit::Exception(e));
+                return None;
+            }
+        };
+        let at = addr & !0xfff;
+        if access == Access::Write {
+            if !self.single && (page.code || (env.mem.pending() && self.code_pages.contains(&at))) {
+                self.stop = Stop::Retry;
+                return None;
+            }
+            if page.code {
+                env.mem.code_written(page.frame, env.space, addr);
+            }
+        }
+        if !self.alignment_checked() {
+            let entry = TlbEntry { tag: at, addend: (page.ptr as usize as u64).wrapping_sub(at) };
+            let i = (addr >> 12) as usize & (TLB - 1);
+            if access == Access::Write {
+                self.tlb_w[i] = entry;
+                // The page may have got a new frame.
+                if self.tlb_r[i].tag == at {
+                    self.tlb_r[i] = entry;
+                }
+            } else {
+                self.tlb_r[i] = entry;
+            }
+        }
+        // SAFETY: the offset lies in the page.
+        Some(unsafe { page.ptr.add((addr & 0xfff) as usize) })
+    }
+
+    /// Looks a page up; a failure as the exception it raises.
+    pub(crate) fn lookup(
+        &mut self,
+        env: &mut Env<'_>,
+        addr: u64,
+        access: Access,
+    ) -> Result<crate::mem::HostPage, Exception> {
+        self.scratch[7] = 0;
+        if !canonical(addr) {
+            self.scratch[7] = NONCANONICAL;
+            return Err(Exception::gp());
+        }
+        env.mem.lookup(env.space, addr, access, self.who()).map_err(|fault| {
+            let mut code = match access {
+                Access::Read => 0,
+                Access::Write => pf::WRITE,
+                Access::Execute => pf::FETCH,
+            };
+            if self.cpl == 3 {
+                code |= pf::USER;
+            }
+            match fault {
+                MemFault::Protection(_) => Exception::page_fault(addr, code | pf::PRESENT),
+                MemFault::NotPresent(_) | MemFault::OutOfMemory(_) => Exception::page_fault(addr, code),
+                MemFault::NonCanonical(_) => Exception::gp(),
+            }
+        })
+    }
+}

@@ -1,0 +1,310 @@
+//! Moves of vectors and between vectors and general registers. No flags.
+
+use super::operand::{Dst, Int, Src};
+use super::vecint::{LEGACY, VEX256, X, b16, d4, high, of_b16, of_d4, of_w8, put, source, source_high, w8};
+use super::{Ctx, Env, Flow, OpRef};
+use crate::cpu::{Exception, reg};
+
+/// Load or register copy of a whole vector; `ALIGN`: `#GP` on misalignment (of 32 bytes for 256).
+pub(crate) fn load<const MEM: bool, const ALIGN: bool, const K: u8>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
+    if MEM {
+        let addr = ctx.ea(&op);
+        if ALIGN && addr & (if K == VEX256 { 31 } else { 15 }) != 0 {
+            return ctx.raise(op, Exception::gp());
+        }
+        let Some(v) = ctx.load128(env, addr) else { return ctx.fail(op) };
+        if K == VEX256 {
+            let Some(h) = ctx.load128(env, addr.wrapping_add(16)) else { return ctx.fail(op) };
+            ctx.ymm[op.a as usize & 15] = [v[0], v[1], h[0], h[1]];
+        } else {
+            put::<K>(ctx, op.a, v);
+        }
+    } else if K == VEX256 {
+        ctx.ymm[op.a as usize & 15] = ctx.ymm[op.base as usize & 15];
+    } else {
+        let v = ctx.x(op.base);
+        put::<K>(ctx, op.a, v);
+    }
+    op.next(ctx, env)
+}
+
+/// Store of a whole vector, register `b`.
+pub(crate) fn store<const ALIGN: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    if ALIGN && addr & (if K == VEX256 { 31 } else { 15 }) != 0 {
+        return ctx.raise(op, Exception::gp());
+    }
+    let v = ctx.x(op.b);
+    if K == VEX256 {
+        // Both halves must be writable before the first is written.
+        let second = addr.wrapping_add(31);
+        if ctx.host(env, second, crate::mem::Access::Write).is_none() {
+            return ctx.fail(op);
+        }
+        let h = high(ctx, op.b);
+        if !ctx.store128(env, addr, v) || !ctx.store128(env, addr.wrapping_add(16), h) {
+            return ctx.fail(op);
+        }
+    } else if !ctx.store128(env, addr, v) {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
+/// MOVD, MOVQ, MOVSS, MOVSD into a vector register from a general register or memory: the rest is cleared.
+pub(crate) fn load_low<T: Int, S: Src, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    put::<K>(ctx, op.a, [v.u(), 0]);
+    op.next(ctx, env)
+}
+
+/// MOVD, MOVQ, MOVSS, MOVSD out of vector register `b`.
+pub(crate) fn store_low<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let v = T::of(ctx.x(op.b)[0]);
+    if !D::set(ctx, &op, env, v) {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
+/// MOVQ between vector registers: the upper quadword is cleared.
+pub(crate) fn movq<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let v = ctx.x(op.base)[0];
+    put::<K>(ctx, op.a, [v, 0]);
+    op.next(ctx, env)
+}
+
+/// MOVSS (`T` 32 bits), MOVSD between registers: only the low part is replaced.
+pub(crate) fn merge_low<T: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let (a, b) = (ctx.x(op.b), ctx.x(op.base));
+    let mask = u64::MAX >> T::SH;
+    put::<K>(ctx, op.a, [(a[0] & !mask) | (b[0] & mask), a[1]]);
+    op.next(ctx, env)
+}
+
+/// MOVLPS, MOVLPD (`HALF` 0), MOVHPS, MOVHPD (1) from memory.
+pub(crate) fn load_half<const HALF: usize, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    let Some(v) = ctx.load::<u64>(env, addr) else { return ctx.fail(op) };
+    let mut a = ctx.x(op.b);
+    a[HALF] = v;
+    put::<K>(ctx, op.a, a);
+    op.next(ctx, env)
+}
+
+/// The same to memory, from register `b`.
+pub(crate) fn store_half<const HALF: usize>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    let v = ctx.x(op.b)[HALF];
+    if !ctx.store(env, addr, v) {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
+/// MOVLHPS.
+pub(crate) fn movlhps<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let r = [ctx.x(op.b)[0], ctx.x(op.base)[0]];
+    put::<K>(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
+/// MOVHLPS.
+pub(crate) fn movhlps<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let r = [ctx.x(op.base)[1], ctx.x(op.b)[1]];
+    put::<K>(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
+/// MOVDDUP from memory: 64 bits, any alignment.
+pub(crate) fn movddup_load<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    let Some(v) = ctx.load::<u64>(env, addr) else { return ctx.fail(op) };
+    put::<K>(ctx, op.a, [v, v]);
+    op.next(ctx, env)
+}
+
+fn byte_mask(v: X) -> u64 {
+    b16(v).iter().enumerate().fold(0, |m, (i, b)| m | (u64::from(b >> 7) << i))
+}
+
+/// PMOVMSKB.
+pub(crate) fn pmovmskb<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let mut m = byte_mask(ctx.x(op.base));
+    if K == VEX256 {
+        m |= byte_mask(high(ctx, op.base)) << 16;
+    }
+    ctx.w(op.a, m);
+    op.next(ctx, env)
+}
+
+/// MOVMSKPS.
+pub(crate) fn movmskps<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let mask = |v: X| d4(v).iter().enumerate().fold(0, |m, (i, d)| m | (u64::from(d >> 31) << i));
+    let mut m = mask(ctx.x(op.base));
+    if K == VEX256 {
+        m |= mask(high(ctx, op.base)) << 4;
+    }
+    ctx.w(op.a, m);
+    op.next(ctx, env)
+}
+
+/// MOVMSKPD.
+pub(crate) fn movmskpd<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let mask = |v: X| (v[0] >> 63) | (v[1] >> 63 << 1);
+    let mut m = mask(ctx.x(op.base));
+    if K == VEX256 {
+        m |= mask(high(ctx, op.base)) << 2;
+    }
+    ctx.w(op.a, m);
+    op.next(ctx, env)
+}
+
+/// PEXTRB, PEXTRW, PEXTRD, PEXTRQ, EXTRACTPS: lane `imm` of register `b`.
+pub(crate) fn extract<T: Int, W: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let lane = op.imm as usize & (16 / T::BYTES as usize - 1);
+    let at = lane * T::BYTES as usize;
+    let v = ctx.x(op.b)[at / 8] >> (at % 8 * 8);
+    if !D::set(ctx, &op, env, W::of(T::of(v).u())) {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
+/// PINSRB, PINSRW, PINSRD, PINSRQ: lane `imm` of the result; the other lanes come from register `b`, the new value
+/// from general register `index` or memory.
+pub(crate) fn insert<T: Int, const MEM: bool, const K: u8>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
+    let v = if MEM {
+        let addr = ctx.ea(&op);
+        let Some(v) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
+        v.u()
+    } else {
+        T::of(ctx.r(op.index)).u()
+    };
+    let lane = op.imm as usize & (16 / T::BYTES as usize - 1);
+    let at = lane * T::BYTES as usize;
+    let mut r = ctx.x(op.b);
+    let shift = at % 8 * 8;
+    r[at / 8] = (r[at / 8] & !((u64::MAX >> T::SH) << shift)) | (v << shift);
+    put::<K>(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
+/// INSERTPS.
+pub(crate) fn insertps<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let imm = op.imm as usize;
+    let v = if MEM {
+        let addr = ctx.ea(&op);
+        let Some(v) = ctx.load::<u32>(env, addr) else { return ctx.fail(op) };
+        v
+    } else {
+        d4(ctx.x(op.base))[imm >> 6 & 3]
+    };
+    let mut r = d4(ctx.x(op.b));
+    r[imm >> 4 & 3] = v;
+    for (i, lane) in r.iter_mut().enumerate() {
+        if imm >> i & 1 != 0 {
+            *lane = 0;
+        }
+    }
+    put::<K>(ctx, op.a, of_d4(r));
+    op.next(ctx, env)
+}
+
+/// MASKMOVDQU: bytes of `a` whose mask byte in `b` is negative go to rdi (segment base in slot `index`).
+pub(crate) fn maskmovdqu(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.regs[reg::RDI].wrapping_add(ctx.r(op.index));
+    let (v, m) = (b16(ctx.x(op.a)), b16(ctx.x(op.b)));
+    // Check first, then write.
+    for round in 0..2 {
+        for i in (0..16).filter(|&i| m[i] & 0x80 != 0) {
+            let at = addr.wrapping_add(i as u64);
+            let ok = if round == 0 {
+                ctx.host(env, at, crate::mem::Access::Write).is_some()
+            } else {
+                ctx.store(env, at, v[i])
+            };
+            if !ok {
+                return ctx.fail(op);
+            }
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// PMOVZX, PMOVSX: lanes of `T` become lanes of `W` (`SIGNED`).
+pub(crate) fn extend<T: Int, W: Int, const SIGNED: bool, const MEM: bool>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
+    let from = if MEM {
+        let addr = ctx.ea(&op);
+        // Only as many bytes as are used are read.
+        let n = 16 * T::BYTES / W::BYTES;
+        let v = match n {
+            8 => ctx.load::<u64>(env, addr),
+            4 => ctx.load::<u32>(env, addr).map(u64::from),
+            _ => ctx.load::<u16>(env, addr).map(u64::from),
+        };
+        let Some(v) = v else { return ctx.fail(op) };
+        v
+    } else {
+        ctx.x(op.base)[0]
+    };
+    let mut r = [0u64; 2];
+    for i in 0..16 / W::BYTES {
+        let v = T::of(from >> (i * u64::from(T::BITS)));
+        let v = W::of(if SIGNED { v.s() as u64 } else { v.u() }).u();
+        let at = i * W::BYTES;
+        r[at as usize / 8] |= v << (at % 8 * 8);
+    }
+    put::<LEGACY>(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
+/// PTEST. ZF: `a & b` is zero; CF: `!a & b` is zero; the rest clear.
+pub(crate) fn ptest<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let a = ctx.x(op.a);
+    let (mut and, mut not) = ((a[0] & s[0]) | (a[1] & s[1]), (!a[0] & s[0]) | (!a[1] & s[1]));
+    if K == VEX256 {
+        let Some(s) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let a = high(ctx, op.a);
+        and |= (a[0] & s[0]) | (a[1] & s[1]);
+        not |= (!a[0] & s[0]) | (!a[1] & s[1]);
+    }
+    ctx.set_explicit(u64::from(and == 0) * super::flags::ZF | u64::from(not == 0) * super::flags::CF);
+    op.next(ctx, env)
+}
+
+/// PBLENDVB, BLENDVPS, BLENDVPD: the mask is xmm0; `T` is the lane.
+pub(crate) fn blendv<T: Int, const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(s) = source::<MEM, LEGACY>(ctx, op, env) else { return ctx.fail(op) };
+    let (a, m) = (ctx.x(op.a), ctx.x(0));
+    let r = match T::BYTES {
+        1 => {
+            let (a, s, m) = (b16(a), b16(s), b16(m));
+            of_b16(std::array::from_fn(|i| if m[i] & 0x80 != 0 { s[i] } else { a[i] }))
+        }
+        2 => {
+            let (a, s, m) = (w8(a), w8(s), w8(m));
+            of_w8(std::array::from_fn(|i| if m[i] & 0x8000 != 0 { s[i] } else { a[i] }))
+        }
+        4 => {
+            let (a, s, m) = (d4(a), d4(s), d4(m));
+            of_d4(std::array::from_fn(|i| if m[i] >> 31 != 0 { s[i] } else { a[i] }))
+        }
+        _ => std::array::from_fn(|i| if m[i] >> 63 != 0 { s[i] } else { a[i] }),
+    };
+    ctx.set_x(op.a, r);
+    op.next(ctx, env)
+}
