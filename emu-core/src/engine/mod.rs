@@ -51,7 +51,7 @@ pub enum Exit {
 }
 
 /// An instruction-execution engine.
-pub trait Engine: Send {
+pub trait Engine: Send + std::fmt::Debug {
     /// Runs `cpu` in `space` until something happens, at the latest when `cpu.icount == stop_at`.
     ///
     /// If `cpu.icount >= stop_at` already, returns [`Exit::Budget`] at once.

@@ -129,7 +129,7 @@ fn encode(r: &mut Random, code: Code) -> Vec<u8> {
         use OpCodeOperandKind as K;
         matches!(
             kind,
-            K::r8_opcode | K::r16_opcode | K::r32_opcode | K::r64_opcode | K::r32_mem | K::sti_opcode
+            K::r8_opcode | K::r16_opcode | K::r32_opcode | K::r64_opcode | K::sti_opcode
         )
     });
     let mut opcode = info.op_code();
