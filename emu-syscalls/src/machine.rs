@@ -6,8 +6,9 @@ use emu_core::engine::{Engine, Exit};
 
 use crate::kernel::{Config, Kernel};
 use crate::seam::{Direction, Host, HostEvent, Stream};
+use crate::task::exec::start::{First, StartError};
 use crate::task::wait::{WaitKey, wake_expired};
-use crate::task::{RunState, TaskId, signal};
+use crate::task::{RunState, TaskId, exec, signal};
 use crate::{entry, file};
 
 /// Why [`Machine::run`] came back.
@@ -38,6 +39,16 @@ impl Machine {
     #[must_use]
     pub fn new(config: Config, engine: Box<dyn Engine>) -> Self {
         Machine { kernel: Kernel::new(config), engine, init: None }
+    }
+
+    /// Starts a program as the first process; when it ends, so does the machine. Mount a root before.
+    ///
+    /// # Errors
+    /// What is wrong with the program or its surroundings, in terms of the guest.
+    pub fn start(&mut self, host: &mut dyn Host, first: &First<'_>) -> Result<TaskId, StartError> {
+        let tid = exec::start::start(&mut self.kernel, host, first)?;
+        self.init = Some(tid);
+        Ok(tid)
     }
 
     /// A snapshot of the state. Constant time.

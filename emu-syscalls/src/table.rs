@@ -203,7 +203,7 @@ syscalls! {
     56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Missing("not implemented yet");
     57  fork Process () = Missing("not implemented yet");
     58  vfork Process () = Missing("not implemented yet");
-    59  execve Process (path: Path, argv: Addr, envp: Addr) = Missing("not implemented yet");
+    59  execve Process (path: Path, argv: Addr, envp: Addr) = Partial("ELF and #! only") => exec::execve;
     60  exit Process (status: I32) = Missing("not implemented yet");
     61  wait4 Process (pid: Pid, wstatus: Addr, options: I32, rusage: Addr) = Missing("not implemented yet");
     62  kill Signal (pid: Pid, sig: I32) = Missing("not implemented yet");
@@ -466,7 +466,7 @@ syscalls! {
     319 memfd_create Desc (name: Path, flags: U32) = Missing("not implemented yet");
     320 kexec_file_load Misc (kernel_fd: Fd, initrd_fd: Fd, cmdline_len: U64, cmdline: Addr, flags: U64) = Missing("not implemented yet");
     321 bpf Desc (cmd: I32, attr: Addr, size: U32) = Missing("not implemented yet");
-    322 execveat Process (dirfd: DirFd, path: Path, argv: Addr, envp: Addr, flags: I32) = Missing("not implemented yet");
+    322 execveat Process (dirfd: DirFd, path: Path, argv: Addr, envp: Addr, flags: I32) = Partial("ELF and #! only") => exec::execveat;
     323 userfaultfd Desc (flags: I32) = Missing("not implemented yet");
     324 membarrier Process (cmd: I32, flags: U32, cpu_id: I32) = Missing("not implemented yet");
     325 mlock2 Memory (addr: Addr, len: Len, flags: I32) = Full => mmap::mlock2;

@@ -95,6 +95,14 @@ pub enum CpuModel {
     V3,
 }
 
+impl CpuModel {
+    /// What CPUID answers: eax, ebx, ecx, edx of a leaf and subleaf.
+    #[must_use]
+    pub fn cpuid(self, leaf: u32, subleaf: u32) -> [u32; 4] {
+        crate::exec::cpuid::leaf(self, leaf, subleaf)
+    }
+}
+
 /// Exception vectors (SDM volume 3, table 6-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]

@@ -3,6 +3,7 @@
 pub(crate) mod desc;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
+pub(crate) mod exec;
 pub(crate) mod inotify;
 pub(crate) mod mmap;
 pub(crate) mod pidfd;

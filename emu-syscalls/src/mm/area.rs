@@ -144,7 +144,7 @@ impl Mm {
 
     /// The highest room for `len` bytes below `top` and not below `bottom`, with a multiple of `align` as address.
     #[must_use]
-    pub(super) fn room_below(&self, top: u64, bottom: u64, len: u64, align: u64) -> Option<u64> {
+    pub(crate) fn room_below(&self, top: u64, bottom: u64, len: u64, align: u64) -> Option<u64> {
         let fit = |low: u64, high: u64| {
             let start = high.checked_sub(len)? & !(align - 1);
             (start >= low.max(bottom)).then_some(start)

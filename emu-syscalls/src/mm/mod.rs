@@ -199,6 +199,7 @@ pub fn put(k: &mut Kernel, id: MmId) {
     if mm.users > 0 {
         return;
     }
+    deny_writes(k, id, 1);
     let Some(mm) = k.mms.remove(id) else { return };
     k.mem.destroy_space(mm.space);
     for area in mm.areas.values() {
@@ -235,7 +236,16 @@ pub fn fork(k: &mut Kernel, from: MmId) -> Result<MmId, Errno> {
     for area in child.areas.values() {
         object::retain_bytes(k, area);
     }
-    Ok(k.mms.insert(child))
+    let id = k.mms.insert(child);
+    deny_writes(k, id, -1);
+    Ok(id)
+}
+
+/// Counts a program file as run (-1) or no longer (1) by this memory: see `ETXTBSY`.
+fn deny_writes(k: &mut Kernel, id: MmId, change: i32) {
+    let Some(exe) = k.mms.get(id).and_then(|mm| mm.exe) else { return };
+    let inode = k.vfs.inode_at(exe);
+    k.vfs.inode_mut(inode).writers += change;
 }
 
 impl Area {
