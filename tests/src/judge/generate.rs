@@ -127,10 +127,7 @@ fn encode(r: &mut Random, code: Code) -> Vec<u8> {
     }
     let in_opcode = info.op_kinds().iter().any(|kind| {
         use OpCodeOperandKind as K;
-        matches!(
-            kind,
-            K::r8_opcode | K::r16_opcode | K::r32_opcode | K::r64_opcode | K::sti_opcode
-        )
+        matches!(kind, K::r8_opcode | K::r16_opcode | K::r32_opcode | K::r64_opcode | K::sti_opcode)
     });
     let mut opcode = info.op_code();
     if in_opcode {
