@@ -74,10 +74,11 @@ pub fn put_file(k: &mut Kernel, id: FileId) {
     let Some(file) = k.files.get_mut(id) else { return };
     file.refs = file.refs.saturating_sub(1);
     if file.refs == 0 {
-        let kind = file.kind.clone();
+        let (kind, loc) = (file.kind.clone(), file.loc);
         crate::file::epoll::target_closed(k, id);
         kind.ops().release(k, id);
         k.files.remove(id);
+        crate::vfs::open::closed(k, id, loc);
         k.wake(crate::task::wait::WaitKey::File(id));
     }
 }

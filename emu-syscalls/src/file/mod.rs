@@ -15,6 +15,7 @@ use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::vfs::Loc;
 
 pub mod dev;
+pub mod dir;
 pub mod epoll;
 pub mod eventfd;
 pub mod fdtable;
@@ -24,6 +25,7 @@ pub mod ldisc;
 pub mod pidfd;
 pub mod pipe;
 pub mod pty;
+pub mod regular;
 pub mod signalfd;
 pub mod stream;
 pub mod timerfd;
@@ -127,6 +129,14 @@ pub enum File {
     Master(pty::MasterFile),
     /// A device that is not a terminal.
     Dev(dev::DevFile),
+    /// A regular file.
+    Regular(regular::RegularFile),
+    /// A made-up file.
+    Synth(regular::SynthFile),
+    /// A directory.
+    Dir(dir::DirFile),
+    /// Only a place (O_PATH).
+    Path(dir::PathFile),
 }
 
 /// An open file description.
@@ -181,6 +191,16 @@ pub(crate) trait FileOps {
         let _ = (ctx, id, request, arg);
         Err(Errno::ENOTTY.into())
     }
+    /// Attributes, for a file that is no inode of a file system.
+    fn stat(&self, k: &Kernel, id: FileId) -> crate::vfs::Stat {
+        let _ = k;
+        crate::vfs::Stat::anonymous(u64::from(id.0), 0o600)
+    }
+    /// Opens the same thing anew through /proc/PID/fd. `ENXIO` if that cannot be (sockets, eventfd ...).
+    fn reopen(&self, ctx: &mut Ctx<'_>, id: FileId, flags: u32) -> Result<File, Stop> {
+        let _ = (ctx, id, flags);
+        Err(Errno::ENXIO.into())
+    }
     /// The last reference is gone.
     fn release(&self, k: &mut Kernel, id: FileId) {
         let _ = (k, id);
@@ -204,6 +224,10 @@ impl File {
             File::Inotify(file) => file,
             File::Master(file) => file,
             File::Dev(file) => file,
+            File::Regular(file) => file,
+            File::Synth(file) => file,
+            File::Dir(file) => file,
+            File::Path(file) => file,
         }
     }
 }

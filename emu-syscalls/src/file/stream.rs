@@ -56,6 +56,12 @@ impl FileOps for StreamFile {
         let direction = if self.stream == Stream::Stdin { Direction::Read } else { Direction::Write };
         vec![WaitKey::Host(self.stream, direction)]
     }
+    fn reopen(&self, _ctx: &mut Ctx<'_>, _id: FileId, _flags: u32) -> Result<crate::file::File, Stop> {
+        Ok(crate::file::File::Stream(*self))
+    }
+    fn stat(&self, _k: &Kernel, id: FileId) -> crate::vfs::Stat {
+        crate::vfs::Stat::anonymous(u64::from(id.0), crate::vfs::ftype::S_IFIFO | 0o600)
+    }
     fn describe(&self, _k: &Kernel, _id: FileId) -> String {
         format!("host:[{:?}]", self.stream).to_lowercase()
     }

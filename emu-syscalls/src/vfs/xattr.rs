@@ -1,0 +1,105 @@
+//! Extended attributes (xattr(7)): `user.`, `trusted.`, `security.`.
+//!
+//! **Invariant**: an attribute is bounded by XATTR_SIZE_MAX, all of a file's by [`ALL_MAX`].
+
+use std::sync::Arc;
+
+use crate::abi::errno::Errno;
+use crate::ctx::Ctx;
+use crate::vfs::ftype::S_ISVTX;
+use crate::vfs::perm::{MAY_READ, MAY_WRITE, cap, capable, owner_or_capable, permission};
+use crate::vfs::{InodeId, InodeKind, Loc, data, ops, shared, want_write};
+
+/// Longest name in bytes.
+pub(crate) const NAME_MAX: usize = 255;
+/// Longest value in bytes.
+pub(crate) const SIZE_MAX: u64 = 65536;
+/// All names and values of one file, in bytes.
+const ALL_MAX: usize = 1 << 20;
+/// `XATTR_CREATE`
+pub(crate) const CREATE: u32 = 1;
+/// `XATTR_REPLACE`
+pub(crate) const REPLACE: u32 = 2;
+
+/// Whether the file may have such an attribute and the caller may `mask` it (xattr_permission).
+fn check(ctx: &Ctx<'_>, id: InodeId, name: &[u8], mask: u32) -> Result<(), Errno> {
+    let inode = ctx.k.vfs.inode(id);
+    let reads = mask & MAY_WRITE == 0;
+    if matches!(inode.kind, InodeKind::Synth(_) | InodeKind::Anon(_)) || shared::is_shared(ctx.k, id) {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if name.starts_with(b"security.") {
+        return Ok(());
+    }
+    if name.starts_with(b"trusted.") {
+        return match capable(&ctx.task().creds, cap::SYS_ADMIN) {
+            true => Ok(()),
+            false if reads => Err(Errno::ENODATA),
+            false => Err(Errno::EPERM),
+        };
+    }
+    if !name.starts_with(b"user.") {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if !inode.is_regular() && !inode.is_dir() {
+        return Err(if reads { Errno::ENODATA } else { Errno::EPERM });
+    }
+    if inode.is_dir() && inode.mode & S_ISVTX != 0 && !reads && !owner_or_capable(ctx, id) {
+        return Err(Errno::EPERM);
+    }
+    permission(ctx, id, mask)
+}
+
+/// The value of an attribute. `ENODATA`.
+pub(crate) fn get(ctx: &Ctx<'_>, loc: Loc, name: &[u8]) -> Result<Arc<[u8]>, Errno> {
+    let id = ctx.k.vfs.inode_at(loc);
+    check(ctx, id, name, MAY_READ)?;
+    ctx.k.vfs.inode(id).xattrs.get(name).cloned().ok_or(Errno::ENODATA)
+}
+
+/// All names, each with its NUL.
+pub(crate) fn list(ctx: &Ctx<'_>, loc: Loc) -> Vec<u8> {
+    let trusted = capable(&ctx.task().creds, cap::SYS_ADMIN);
+    let mut text = Vec::new();
+    for name in ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).xattrs.keys() {
+        if trusted || !name.starts_with(b"trusted.") {
+            text.extend_from_slice(name);
+            text.push(0);
+        }
+    }
+    text
+}
+
+/// Sets an attribute. `EEXIST`, `ENODATA`, `ENOSPC`.
+pub(crate) fn set(ctx: &mut Ctx<'_>, loc: Loc, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {
+    let id = ctx.k.vfs.inode_at(loc);
+    want_write(ctx.k, loc)?;
+    check(ctx, id, name, MAY_WRITE)?;
+    let xattrs = &ctx.k.vfs.inode(id).xattrs;
+    let there = xattrs.contains_key(name);
+    if there && flags & CREATE != 0 {
+        return Err(Errno::EEXIST);
+    }
+    if !there && flags & REPLACE != 0 {
+        return Err(Errno::ENODATA);
+    }
+    let used: usize = xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if used + name.len() + value.len() > ALL_MAX {
+        return Err(Errno::ENOSPC);
+    }
+    ctx.k.vfs.inode_mut(id).xattrs.insert(name.into(), value.into());
+    data::note_changed(ctx.k, id);
+    ops::stamp_ctime(ctx, id);
+    Ok(())
+}
+
+/// Takes an attribute away. `ENODATA`.
+pub(crate) fn remove(ctx: &mut Ctx<'_>, loc: Loc, name: &[u8]) -> Result<(), Errno> {
+    let id = ctx.k.vfs.inode_at(loc);
+    want_write(ctx.k, loc)?;
+    check(ctx, id, name, MAY_WRITE)?;
+    ctx.k.vfs.inode_mut(id).xattrs.remove(name).ok_or(Errno::ENODATA)?;
+    data::note_changed(ctx.k, id);
+    ops::stamp_ctime(ctx, id);
+    Ok(())
+}
