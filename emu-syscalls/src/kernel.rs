@@ -81,6 +81,10 @@ pub struct Kernel {
     pub waits: WaitQueues,
     /// Address-space descriptions.
     pub mms: Arena<MmId, Mm>,
+    /// Who maps which object.
+    pub mapped_bytes: crate::mm::object::MappedBytes,
+    /// System V shared memory.
+    pub shm: crate::mm::shm::Segments,
     /// Descriptor tables.
     pub fd_tables: Arena<FdTableId, FdTable>,
     /// Open files.
@@ -144,6 +148,8 @@ impl Kernel {
             sched: Scheduler::default(),
             waits: WaitQueues::default(),
             mms: Arena::default(),
+            mapped_bytes: crate::mm::object::MappedBytes::default(),
+            shm: crate::mm::shm::Segments::default(),
             fd_tables: Arena::default(),
             files: Arena::default(),
             fs_contexts: Arena::default(),

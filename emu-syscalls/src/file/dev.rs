@@ -7,6 +7,7 @@ use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::{File, FileId, FileOps, Ready, flags, jobctl, pty, tty};
 use crate::kernel::Kernel;
+use crate::mm::map::{MapRequest, MapSource};
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
 
@@ -114,6 +115,12 @@ const RNDCLEARPOOL: u32 = 0x5206;
 const RNDRESEEDCRNG: u32 = 0x5207;
 
 impl FileOps for DevFile {
+    fn mmap(&self, _ctx: &mut Ctx<'_>, _id: FileId, _request: &MapRequest) -> Result<MapSource, Errno> {
+        match self {
+            DevFile::Zero => Ok(MapSource::Zeros),
+            _ => Err(Errno::ENODEV),
+        }
+    }
     fn read(&self, ctx: &mut Ctx<'_>, id: FileId, max: usize, _pos: u64) -> Result<Vec<u8>, Stop> {
         let max = max.min(1 << 20);
         match self {

@@ -11,6 +11,7 @@ use crate::arena::id;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::kernel::Kernel;
+use crate::mm::map::{MapRequest, MapSource};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::vfs::Loc;
 
@@ -200,6 +201,11 @@ pub(crate) trait FileOps {
     fn reopen(&self, ctx: &mut Ctx<'_>, id: FileId, flags: u32) -> Result<File, Stop> {
         let _ = (ctx, id, flags);
         Err(Errno::ENXIO.into())
+    }
+    /// What a mapping of it maps. The access mode was checked. `ENODEV` for what cannot be mapped.
+    fn mmap(&self, ctx: &mut Ctx<'_>, id: FileId, request: &MapRequest) -> Result<MapSource, Errno> {
+        let _ = (ctx, id, request);
+        Err(Errno::ENODEV)
     }
     /// The last reference is gone.
     fn release(&self, k: &mut Kernel, id: FileId) {

@@ -14,6 +14,7 @@ use crate::file::fdtable::FdTableId;
 use crate::mm::MmId;
 use crate::vfs::Loc;
 
+pub mod exec;
 pub mod sched;
 pub mod sighand;
 pub mod signal;
