@@ -80,6 +80,8 @@ pub fn put_file(k: &mut Kernel, id: FileId) {
         k.files.remove(id);
         crate::vfs::open::closed(k, id, loc);
         k.wake(crate::task::wait::WaitKey::File(id));
+    } else if k.net.in_flight > 0 && matches!(file.kind, crate::file::File::Socket(_)) {
+        crate::net::collect_garbage(k);
     }
 }
 

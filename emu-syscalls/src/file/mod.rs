@@ -28,6 +28,7 @@ pub mod pipe;
 pub mod pty;
 pub mod regular;
 pub mod signalfd;
+pub mod socket;
 pub mod stream;
 pub mod timerfd;
 pub mod tty;
@@ -138,6 +139,8 @@ pub enum File {
     Dir(dir::DirFile),
     /// Only a place (O_PATH).
     Path(dir::PathFile),
+    /// A socket.
+    Socket(socket::SocketFile),
 }
 
 /// An open file description.
@@ -234,6 +237,7 @@ impl File {
             File::Synth(file) => file,
             File::Dir(file) => file,
             File::Path(file) => file,
+            File::Socket(file) => file,
         }
     }
 }
