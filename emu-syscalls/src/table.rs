@@ -184,7 +184,7 @@ syscalls! {
     37  alarm Time (seconds: U32) = Missing("not implemented yet");
     38  setitimer Time (which: I32, new_value: Addr, old_value: Addr) = Missing("not implemented yet");
     39  getpid Process () = Missing("not implemented yet");
-    40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr, count: Len) = Missing("not implemented yet");
+    40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr, count: Len) = Full => splice::sendfile;
     41  socket Network (domain: I32, type_: I32, protocol: I32) = Partial("UNIX, TCP and UDP over loopback, route netlink") => socket::socket;
     42  connect Network (sockfd: Fd, addr: Addr, addrlen: I32) = Partial("loopback addresses; streams cannot be disconnected with AF_UNSPEC") => socket::connect;
     43  accept Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Full => socket::accept;
@@ -419,10 +419,10 @@ syscalls! {
     272 unshare Process (flags: U64) = Missing("not implemented yet");
     273 set_robust_list Process (head: Addr, len: Len) = Missing("not implemented yet");
     274 get_robust_list Process (pid: Pid, head_ptr: Addr, len_ptr: Addr) = Missing("not implemented yet");
-    275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Missing("not implemented yet");
-    276 tee Desc (fd_in: Fd, fd_out: Fd, len: Len, flags: U32) = Missing("not implemented yet");
+    275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::splice;
+    276 tee Desc (fd_in: Fd, fd_out: Fd, len: Len, flags: U32) = Full => splice::tee;
     277 sync_file_range Desc (fd: Fd, offset: I64, nbytes: I64, flags: U32) = Missing("not implemented yet");
-    278 vmsplice Desc (fd: Fd, iov: Addr, nr_segs: U64, flags: U32) = Missing("not implemented yet");
+    278 vmsplice Desc (fd: Fd, iov: Addr, nr_segs: U64, flags: U32) = Full => splice::vmsplice;
     279 move_pages Memory (pid: Pid, count: U64, pages: Addr, nodes: Addr, status: Addr, flags: I32) = Missing("not implemented yet");
     280 utimensat File (dirfd: DirFd, path: Path, times: Addr, flags: I32) = Missing("not implemented yet");
     281 epoll_pwait Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: I32, sigmask: Addr, sigsetsize: Len) = Full => epoll::epoll_pwait;
@@ -470,7 +470,7 @@ syscalls! {
     323 userfaultfd Desc (flags: I32) = Missing("not implemented yet");
     324 membarrier Process (cmd: I32, flags: U32, cpu_id: I32) = Missing("not implemented yet");
     325 mlock2 Memory (addr: Addr, len: Len, flags: I32) = Full => mmap::mlock2;
-    326 copy_file_range Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Missing("not implemented yet");
+    326 copy_file_range Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::copy_file_range;
     327 preadv2 Desc (fd: Fd, iov: Addr, iovcnt: U64, pos_l: U64, pos_h: U64, flags: I32) = Missing("not implemented yet");
     328 pwritev2 Desc (fd: Fd, iov: Addr, iovcnt: U64, pos_l: U64, pos_h: U64, flags: I32) = Missing("not implemented yet");
     329 pkey_mprotect Memory (addr: Addr, len: Len, prot: U64, pkey: I32) = Partial("no protection keys") => mmap::pkey_mprotect;

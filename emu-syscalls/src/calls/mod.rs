@@ -14,4 +14,5 @@ pub(crate) mod select;
 pub(crate) mod shm;
 pub(crate) mod signalfd;
 pub(crate) mod socket;
+pub(crate) mod splice;
 pub(crate) mod timerfd;

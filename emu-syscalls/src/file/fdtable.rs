@@ -239,3 +239,8 @@ pub(crate) fn seals(ctx: &mut Ctx<'_>, id: FileId, add: bool, arg: u64) -> SysRe
     // Only memory files have seals.
     Err(Errno::EINVAL.into())
 }
+
+/// `EISDIR` for a directory, `EINVAL` for what is no regular file.
+pub(crate) fn check_regular(ctx: &Ctx<'_>, id: FileId) -> Result<(), Errno> {
+    if ctx.file(id).kind.ops().seekable() { Ok(()) } else { Err(Errno::EINVAL) }
+}
