@@ -398,7 +398,7 @@ syscalls! {
     251 ioprio_set Process (which: I32, who: I32, ioprio: I32) = Missing("not implemented yet");
     252 ioprio_get Process (which: I32, who: I32) = Missing("not implemented yet");
     253 inotify_init Desc () = Full => inotify::inotify_init;
-    254 inotify_add_watch Desc (fd: Fd, path: Path, mask: U32) = Missing("not implemented yet");
+    254 inotify_add_watch Desc (fd: Fd, path: Path, mask: U32) = Full => inotify::inotify_add_watch;
     255 inotify_rm_watch Desc (fd: Fd, wd: I32) = Full => inotify::inotify_rm_watch;
     256 migrate_pages Memory (pid: Pid, maxnode: U64, old_nodes: Addr, new_nodes: Addr) = Missing("not implemented yet");
     257 openat File (dirfd: DirFd, path: Path, flags: I32, mode: U32) = Missing("not implemented yet");

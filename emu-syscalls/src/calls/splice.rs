@@ -346,7 +346,11 @@ pub(crate) fn copy_file_range(
         return Err(Errno::EINVAL.into());
     }
     for id in [from, to] {
-        crate::file::fdtable::check_regular(ctx, id)?;
+        match ctx.file(id).kind {
+            File::Regular(_) => {}
+            File::Dir(_) => return Err(Errno::EISDIR.into()),
+            _ => return Err(Errno::EINVAL.into()),
+        }
     }
     if !ctx.file(from).readable() || !ctx.file(to).writable() || ctx.file(to).flags & flags::O_APPEND != 0 {
         return Err(Errno::EBADF.into());

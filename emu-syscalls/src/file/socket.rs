@@ -1,7 +1,7 @@
 //! Sockets as open files.
 
 use crate::abi::errno::Errno;
-use crate::arg::Addr;
+use crate::arg::{Addr, DirFd};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::{FileId, FileOps, Ready, flags};
 use crate::kernel::Kernel;
@@ -10,7 +10,10 @@ use crate::net::transfer::{Take, recv_some, send_some, waits};
 use crate::net::{Domain, Kind, SocketId, State, inet, unix};
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
-use crate::vfs::InodeId;
+use crate::vfs::ops::{Making, create_new};
+use crate::vfs::perm::{MAY_WRITE, permission};
+use crate::vfs::walk::{Resolve, resolve, resolve_parent};
+use crate::vfs::{InodeId, InodeKind};
 
 /// A socket as an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,12 +181,22 @@ fn interface(ctx: &mut Ctx<'_>, request: u32, arg: Addr) -> SysResult {
 
 /// Makes the inode that a UNIX socket is bound to. `EADDRINUSE` if the name exists.
 pub(crate) fn make_inode(ctx: &mut Ctx<'_>, path: &[u8]) -> Result<InodeId, Stop> {
-    let _ = (ctx, path);
-    Err(Stop::Unsupported("UNIX sockets with path names"))
+    let mode = 0o777 & !ctx.umask();
+    let parent = resolve_parent(ctx, DirFd::CWD, path)?;
+    let loc = create_new(ctx, &parent, Making::Socket, mode).map_err(|errno| match errno {
+        Errno::EEXIST => Errno::EADDRINUSE,
+        other => other,
+    })?;
+    Ok(ctx.k.vfs.inode_at(loc))
 }
 
 /// The inode a path leads to, with the right to write to it. `ECONNREFUSED` if it is no socket.
 pub(crate) fn find_inode(ctx: &mut Ctx<'_>, path: &[u8]) -> Result<InodeId, Stop> {
-    let _ = (ctx, path);
-    Err(Errno::ENOENT.into())
+    let loc = resolve(ctx, DirFd::CWD, path, Resolve::FOLLOW)?;
+    let inode = ctx.k.vfs.inode_at(loc);
+    permission(ctx, inode, MAY_WRITE)?;
+    match ctx.k.vfs.inode(inode).kind {
+        InodeKind::Socket => Ok(inode),
+        _ => Err(Errno::ECONNREFUSED.into()),
+    }
 }
