@@ -18,6 +18,8 @@ pub mod pid;
 pub mod status;
 pub mod sysctl;
 pub mod system;
+#[cfg(test)]
+mod tests;
 
 /// What /proc/cmdline says.
 pub const CMDLINE: &str = "console=tty0 init=/emu";

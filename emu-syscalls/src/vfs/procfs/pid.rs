@@ -7,7 +7,7 @@ use crate::file::FileId;
 use crate::kernel::Kernel;
 use crate::mm::MmId;
 use crate::seam::Host;
-use crate::task::{GroupId, RunState, Task, TaskId};
+use crate::task::{RunState, Task, TaskId};
 use crate::vfs::procfs::{ProcNode, decimal, maps, net, peer, status};
 use crate::vfs::synth::{LinkTarget, SynthAttr, SynthKind};
 
@@ -513,9 +513,4 @@ pub(crate) fn readlink(k: &mut Kernel, viewer: TaskId, node: &ProcNode) -> Resul
         }
         _ => Err(Errno::EINVAL),
     }
-}
-
-/// The thread group of a task.
-pub(crate) fn group_of(k: &Kernel, tid: TaskId) -> Option<GroupId> {
-    k.tasks.get(tid).map(|task| task.group)
 }
