@@ -23,6 +23,8 @@ pub mod fdtable;
 pub mod inotify;
 pub mod jobctl;
 pub mod ldisc;
+#[cfg(test)]
+mod ldisc_tests;
 pub mod pidfd;
 pub mod pipe;
 pub mod pty;
