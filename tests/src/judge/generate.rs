@@ -111,6 +111,11 @@ pub fn judged(code: Code) -> bool {
                 | M::Clac
                 | M::Stac
         )
+        // Vendors differ about prefetches of registers.
+        && !matches!(
+            code,
+            Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D | Code::Reservednop_rm64_r64_0F0D
+        )
         && !matches!(code, Code::Jmp_m1616 | Code::Jmp_m1632 | Code::Jmp_m1664)
         && !matches!(code, Code::Call_m1616 | Code::Call_m1632 | Code::Call_m1664)
 }
@@ -216,15 +221,6 @@ pub struct Generator {
 fn general(register: Register) -> Option<usize> {
     let full = register.full_register();
     (Register::RAX..=Register::R15).contains(&full).then(|| full as usize - Register::RAX as usize)
-}
-
-trait Contains {
-    fn contains(&self, register: &Register) -> bool;
-}
-impl Contains for std::ops::RangeInclusive<Register> {
-    fn contains(&self, register: &Register) -> bool {
-        (*self.start() as u32..=*self.end() as u32).contains(&(*register as u32))
-    }
 }
 
 impl Generator {
