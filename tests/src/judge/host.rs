@@ -15,8 +15,6 @@ use std::ptr;
 const CONTROL: u64 = 0x10_0000;
 const STACK: u64 = 0x20_0000;
 const STACK_SIZE: usize = 0x10_0000;
-/// `TASK_SIZE_MAX` (arch/x86/include/asm/page_64.h).
-const USER_TOP: u64 = 0x7fff_ffff_f000;
 const MAGIC: u64 = 0x6a75_6467_6521;
 /// Room for the state that XSAVE keeps; larger frames are refused.
 const XSAVE_MAX: usize = 16384;
@@ -301,11 +299,9 @@ impl Host {
                 End::Done
             } else {
                 let page_fault = (*control).trap == 14;
-                // Linux calls every fault above user space one of protection, to hide its own page tables.
-                let hidden = u64::from((*control).cr2 >= USER_TOP);
                 End::Fault {
                     vector: (*control).trap as u8,
-                    error: if page_fault { ((*control).error & !hidden) as u32 } else { 0 },
+                    error: if page_fault { (*control).error as u32 } else { 0 },
                     address: if page_fault { (*control).cr2 } else { 0 },
                 }
             };
