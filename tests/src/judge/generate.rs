@@ -344,6 +344,9 @@ impl Generator {
         if instruction.has_rep_prefix() || instruction.has_repne_prefix() {
             cpu.regs[1] = self.random.below(9);
         }
+        if Self::wild_bit_offset(instruction) {
+            return None;
+        }
         self.limit_bit_offset(instruction, &mut cpu);
         for operand in &used {
             if matches!(operand.segment(), Register::FS | Register::GS) {
@@ -368,6 +371,15 @@ impl Generator {
         {
             cpu.regs[i] = self.random.below(512).wrapping_sub(256);
         }
+    }
+
+    /// Whether the bit offset of `bt mem, reg` is also part of the address, and so could point into the judge.
+    fn wild_bit_offset(instruction: &Instruction) -> bool {
+        matches!(instruction.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc)
+            && instruction.op1_kind() == OpKind::Register
+            && [instruction.memory_base(), instruction.memory_index()]
+                .iter()
+                .any(|r| r.full_register() == instruction.op1_register().full_register())
     }
 
     fn aim(
