@@ -181,6 +181,11 @@ pub(crate) fn main() -> ExitCode {
             println!("  ours: {}", line::write(&mismatch.case, &mismatch.ours));
         }
     }
+    for code in &codes {
+        if !total.forms.contains_key(&format!("{code:?}")) && total.cases > 100 * codes.len() as u64 {
+            println!("{code:?}: no bytes found");
+        }
+    }
     let bad: u64 = total.bad.values().sum();
     for (name, count) in &total.bad {
         println!("{name}: {count} of {}", total.forms[name]);
