@@ -45,6 +45,8 @@ pub struct Call {
     pub deadline_ns: Option<u64>,
     /// Bytes moved by earlier runs (a large write to a pipe).
     pub done: u64,
+    /// Messages moved by earlier runs (`sendmmsg`, `recvmmsg`).
+    pub count: u64,
     /// A waker's message to this call, e.g. that a futex waiter was chosen by a `FUTEX_WAKE`.
     pub woken: bool,
     /// How often the handler has run before.

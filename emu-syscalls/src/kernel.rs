@@ -3,6 +3,7 @@
 //! **Invariant**: plain data and ids; `clone()` is a snapshot whose cost does not grow with the guest. No host handle.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use emu_core::cpu::CpuModel;
 use emu_core::mem::{Memory, SpaceId};
@@ -27,6 +28,9 @@ use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
 use crate::time::Clocks;
 use crate::vfs::Vfs;
 use crate::vfs::procfs::sysctl::Sysctls;
+
+/// One more than the highest system-call number.
+pub const SYSCALL_NUMBERS: usize = 472;
 
 /// What a machine is built with.
 #[derive(Debug, Clone)]
@@ -113,6 +117,8 @@ pub struct Kernel {
     pub vfs: Vfs,
     /// Clocks and timers.
     pub time: Clocks,
+    /// How often each system call was made, by number.
+    pub syscall_counts: Arc<[u64; SYSCALL_NUMBERS]>,
     /// Gaps reported so far, by name.
     pub gaps_seen: BTreeSet<String>,
     /// Gaps not yet told to the user.
@@ -160,6 +166,7 @@ impl Kernel {
             sysctls: Sysctls::default(),
             vfs: Vfs::new(),
             time: Clocks::default(),
+            syscall_counts: Arc::new([0; SYSCALL_NUMBERS]),
             gaps_seen: BTreeSet::new(),
             gaps_new: Vec::new(),
             observer: Observer::default(),

@@ -137,6 +137,10 @@ impl Terminal {
     pub(crate) fn raw() -> Option<Terminal> {
         None
     }
+    /// Never.
+    pub(crate) fn is_raw() -> bool {
+        false
+    }
     /// Nothing to put back.
     pub(crate) fn restore() {}
 }

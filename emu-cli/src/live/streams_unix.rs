@@ -247,6 +247,11 @@ impl Terminal {
         }
     }
 
+    /// Whether lines must end in a carriage return too.
+    pub(crate) fn is_raw() -> bool {
+        SAVED.try_lock().is_ok_and(|saved| saved.is_some())
+    }
+
     /// Puts the terminal back as it was.
     pub(crate) fn restore() {
         if let Ok(saved) = SAVED.try_lock()
@@ -260,5 +265,8 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         Terminal::restore();
+        if let Ok(mut saved) = SAVED.lock() {
+            *saved = None;
+        }
     }
 }

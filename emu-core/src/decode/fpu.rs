@@ -1,7 +1,133 @@
 //! The instruction table, x87 part.
 
-use super::{Choice, Lower};
+use iced_x86::{MemorySize, Mnemonic};
 
-pub(super) fn select(_: &mut Lower<'_>) -> Choice {
-    Choice::Missing
+use super::{Choice, Lower};
+use crate::exec::OpFn;
+use crate::exec::x87::{self, Form};
+
+use Choice::{Body, Missing};
+
+/// Form of the source (or destination) of an x87 instruction.
+fn form(l: &Lower<'_>) -> u64 {
+    if !(0..l.ins.op_count()).any(|i| l.is_mem(i)) {
+        return Form::St as u64;
+    }
+    (match l.ins.memory_size() {
+        MemorySize::Float32 => Form::M32,
+        MemorySize::Float64 => Form::M64,
+        MemorySize::Float80 => Form::M80,
+        MemorySize::Int16 => Form::I16,
+        MemorySize::Int32 => Form::I32,
+        MemorySize::Bcd => Form::Bcd,
+        _ => Form::I64,
+    }) as u64
+}
+
+/// Body `f`, its kind, form and pops in the immediate; st(i) operands in `a` and `b`.
+fn with(l: &mut Lower<'_>, f: OpFn, kind: u64, pops: u64) -> Choice {
+    l.op.imm = kind | (form(l) << 8) | (pops << 16);
+    let n = l.ins.op_count();
+    if n >= 1 && l.ins.op_register(0).is_st() {
+        l.op.a = l.reg(0);
+        l.op.b = l.reg(n - 1);
+    } else {
+        l.op.a = 0;
+        l.op.b = 1;
+    }
+    Body(f)
+}
+
+/// Only the kind in the immediate.
+fn plain(l: &mut Lower<'_>, f: OpFn, kind: u64) -> Choice {
+    l.op.imm = kind;
+    if l.ins.op_count() >= 1 && l.ins.op_register(0).is_st() {
+        l.op.a = l.reg(0);
+        l.op.b = l.reg(l.ins.op_count() - 1);
+    }
+    Body(f)
+}
+
+pub(super) fn select(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    match l.ins.mnemonic() {
+        M::Fld | M::Fild | M::Fbld => with(l, x87::fld, 0, 0),
+        M::Fst | M::Fist => with(l, x87::fst, 0, 0),
+        M::Fstp | M::Fistp | M::Fbstp => with(l, x87::fst, 0, 1),
+        M::Fisttp => with(l, x87::fst, 1, 1),
+        M::Fld1 => plain(l, x87::constant, 0),
+        M::Fldl2t => plain(l, x87::constant, 1),
+        M::Fldl2e => plain(l, x87::constant, 2),
+        M::Fldpi => plain(l, x87::constant, 3),
+        M::Fldlg2 => plain(l, x87::constant, 4),
+        M::Fldln2 => plain(l, x87::constant, 5),
+        M::Fldz => plain(l, x87::constant, 6),
+        M::Fadd | M::Fiadd => with(l, x87::arith, 0, 0),
+        M::Fmul | M::Fimul => with(l, x87::arith, 1, 0),
+        M::Fsub | M::Fisub => with(l, x87::arith, 4, 0),
+        M::Fsubr | M::Fisubr => with(l, x87::arith, 5, 0),
+        M::Fdiv | M::Fidiv => with(l, x87::arith, 6, 0),
+        M::Fdivr | M::Fidivr => with(l, x87::arith, 7, 0),
+        M::Faddp => with(l, x87::arith, 0, 1),
+        M::Fmulp => with(l, x87::arith, 1, 1),
+        M::Fsubp => with(l, x87::arith, 4, 1),
+        M::Fsubrp => with(l, x87::arith, 5, 1),
+        M::Fdivp => with(l, x87::arith, 6, 1),
+        M::Fdivrp => with(l, x87::arith, 7, 1),
+        M::Fcom | M::Ficom => with(l, x87::compare, 0, 0),
+        M::Fcomp | M::Ficomp => with(l, x87::compare, 0, 1),
+        M::Fcompp => with(l, x87::compare, 0, 2),
+        M::Fucom => with(l, x87::compare, 1, 0),
+        M::Fucomp => with(l, x87::compare, 1, 1),
+        M::Fucompp => with(l, x87::compare, 1, 2),
+        M::Ftst => with(l, x87::compare, 2, 0),
+        M::Fcomi => with(l, x87::compare, 4, 0),
+        M::Fcomip => with(l, x87::compare, 4, 1),
+        M::Fucomi => with(l, x87::compare, 5, 0),
+        M::Fucomip => with(l, x87::compare, 5, 1),
+        M::Fchs => plain(l, x87::unary, 0),
+        M::Fabs => plain(l, x87::unary, 1),
+        M::Fsqrt => plain(l, x87::unary, 2),
+        M::Frndint => plain(l, x87::unary, 3),
+        M::F2xm1 => plain(l, x87::unary, 4),
+        M::Fsin => plain(l, x87::unary, 5),
+        M::Fcos => plain(l, x87::unary, 6),
+        M::Fsincos => plain(l, x87::unary, 7),
+        M::Fptan => plain(l, x87::unary, 8),
+        M::Fxtract => plain(l, x87::unary, 9),
+        M::Fprem => plain(l, x87::binary, 0),
+        M::Fprem1 => plain(l, x87::binary, 1),
+        M::Fscale => plain(l, x87::binary, 2),
+        M::Fpatan => plain(l, x87::binary, 3),
+        M::Fyl2x => plain(l, x87::binary, 4),
+        M::Fyl2xp1 => plain(l, x87::binary, 5),
+        M::Fxch => with(l, x87::fxch, 0, 0),
+        M::Fcmovb => with(l, x87::fcmov::<2>, 0, 0),
+        M::Fcmovnb => with(l, x87::fcmov::<3>, 0, 0),
+        M::Fcmove => with(l, x87::fcmov::<4>, 0, 0),
+        M::Fcmovne => with(l, x87::fcmov::<5>, 0, 0),
+        M::Fcmovbe => with(l, x87::fcmov::<6>, 0, 0),
+        M::Fcmovnbe => with(l, x87::fcmov::<7>, 0, 0),
+        M::Fcmovu => with(l, x87::fcmov::<10>, 0, 0),
+        M::Fcmovnu => with(l, x87::fcmov::<11>, 0, 0),
+        M::Fxam => plain(l, x87::fxam, 0),
+        M::Ffree => plain(l, x87::stack, 0),
+        M::Ffreep => plain(l, x87::stack, 1),
+        M::Fincstp => plain(l, x87::stack, 2),
+        M::Fdecstp => plain(l, x87::stack, 3),
+        M::Fnop => plain(l, x87::stack, 4),
+        M::Wait => plain(l, x87::stack, 5),
+        M::Fninit => plain(l, x87::reset, 0),
+        M::Fnclex => plain(l, x87::reset, 1),
+        M::Emms => plain(l, x87::reset, 2),
+        M::Fnstsw if l.is_mem(0) => plain(l, x87::store_word, 0),
+        M::Fnstsw => plain(l, x87::store_word, 2),
+        M::Fnstcw => plain(l, x87::store_word, 1),
+        M::Fldcw => plain(l, x87::fldcw, 0),
+        M::Fnstenv => plain(l, x87::save, 0),
+        M::Fnsave => plain(l, x87::save, 1),
+        M::Fldenv => plain(l, x87::restore, 0),
+        M::Frstor => plain(l, x87::restore, 1),
+        _ => Missing,
+    }
 }

@@ -10,6 +10,7 @@ mod forms;
 mod fpu;
 mod int;
 mod vec;
+mod vecfp;
 
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, OpKind, Register};
 
@@ -109,6 +110,15 @@ impl<'a> Lower<'a> {
     /// Slot of register operand `i`.
     pub(crate) fn reg(&self, i: u32) -> u8 {
         slot(self.ins.op_register(i))
+    }
+
+    /// Makes the memory operand a base and a displacement without an index.
+    pub(crate) fn address_to_base(&mut self) {
+        if self.op.index == ZERO {
+            return;
+        }
+        self.before = Some(Op { f: mov::address, imm: u64::MAX, b: ZERO, ..self.op });
+        (self.op.base, self.op.index, self.op.scale, self.op.disp) = (TMP, ZERO, 0, 0);
     }
 
     /// Slot of the segment base of a string instruction's source.

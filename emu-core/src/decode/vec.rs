@@ -10,7 +10,7 @@ use crate::exec::{OpFn, mov, vecint, vecmov};
 use Choice::{Body, Missing};
 
 /// Encoding of the instruction, as bodies name it.
-fn encoding(l: &Lower<'_>) -> u8 {
+pub(super) fn encoding(l: &Lower<'_>) -> u8 {
     if l.ins.code().op_code().encoding() != EncodingKind::VEX {
         LEGACY
     } else if (0..l.ins.op_count()).any(|i| l.ins.op_register(i).is_ymm()) {
@@ -21,7 +21,7 @@ fn encoding(l: &Lower<'_>) -> u8 {
 }
 
 /// Fills `a = f(b, source)` in: `b` is the destination itself in legacy encodings.
-fn fill(l: &mut Lower<'_>) -> (bool, u8) {
+pub(super) fn fill(l: &mut Lower<'_>) -> (bool, u8) {
     let k = encoding(l);
     let n = (0..l.ins.op_count()).filter(|&i| !l.is_imm(i)).count() as u32;
     let last = n.saturating_sub(1);
@@ -244,6 +244,8 @@ fn uses_mm(l: &Lower<'_>) -> bool {
     (0..l.ins.op_count()).any(|i| !l.is_mem(i) && !l.is_imm(i) && l.ins.op_register(i).is_mm())
 }
 
+pub(super) use {by_enc, by_k};
+
 pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     if uses_mm(l) {
@@ -327,7 +329,10 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Pmovsxwd => extend!(l, u16, u32, true),
         M::Pmovsxwq => extend!(l, u16, u64, true),
         M::Pmovsxdq => extend!(l, u32, u64, true),
-        _ => lanes(l),
+        _ => match lanes(l) {
+            Missing => super::vecfp::select(l),
+            choice => choice,
+        },
     }
 }
 

@@ -134,6 +134,9 @@ pub(crate) struct Im;
 /// Memory.
 pub(crate) struct Me;
 
+/// Memory at the base register and displacement; `index` means something else.
+pub(crate) struct AtBase;
+
 /// An operand that is read. `None`: it faulted, [`Ctx::stop`] says how.
 pub(crate) trait Src {
     /// Reads it.
@@ -179,6 +182,14 @@ impl Src for Me {
     #[inline(always)]
     fn get<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<T> {
         let addr = ctx.ea(op);
+        ctx.load(env, addr)
+    }
+}
+
+impl Src for AtBase {
+    #[inline(always)]
+    fn get<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<T> {
+        let addr = ctx.r(op.base).wrapping_add(op.disp as u64);
         ctx.load(env, addr)
     }
 }

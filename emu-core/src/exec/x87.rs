@@ -1,1 +1,652 @@
-//! To be filled.
+//! The x87 unit: stack, loads, stores, arithmetic, comparison, control.
+//!
+//! Operations name their source by [`Form`]; memory is read before the stack changes. Neighbour: [`crate::fp::x87`]
+//! computes.
+//!
+//! **Invariant**: an unmasked exception sets ES; the next waiting instruction then raises `#MF`. A stack fault or an
+//! unmasked exception found before computing leaves the stack as it is.
+
+use super::flags::{CF, PF, ZF};
+use super::operand::Int;
+use super::{Ctx, Env, Flow, OpRef};
+use crate::cpu::{Exception, F80, Vector};
+use crate::fp::sse::Quiet;
+use crate::fp::x87::{self, C0, C1, C2, C3, DEFAULT_NAN, Outcome, Quotient};
+use crate::fp::x87_convert::{self as convert, Constant};
+use crate::fp::{self, Control, Relation, Round, x87_transcendental as functions};
+
+/// Stack fault.
+const SF: u16 = 0x40;
+/// Error summary and busy.
+const ES: u16 = 0x8080;
+
+/// Where a source is, in bits 8 to 15 of the immediate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Form {
+    /// st(b)
+    St,
+    /// 32-bit float in memory.
+    M32,
+    /// 64-bit float.
+    M64,
+    /// 80-bit float.
+    M80,
+    /// 16-bit integer.
+    I16,
+    /// 32-bit integer.
+    I32,
+    /// 64-bit integer.
+    I64,
+    /// 18 decimal digits.
+    Bcd,
+}
+
+const FORMS: [Form; 8] =
+    [Form::St, Form::M32, Form::M64, Form::M80, Form::I16, Form::I32, Form::I64, Form::Bcd];
+
+fn form(op: OpRef) -> Form {
+    FORMS[(op.imm >> 8) as usize & 7]
+}
+
+/// Registers to pop afterwards, in bits 16 and 17 of the immediate.
+fn pops(op: OpRef) -> u64 {
+    op.imm >> 16 & 3
+}
+
+impl Ctx {
+    fn st(&self, i: u8) -> Option<F80> {
+        let r = (self.x87.top + i) & 7;
+        (self.x87.in_use >> r & 1 != 0).then(|| self.x87.regs[r as usize])
+    }
+
+    fn set_st(&mut self, i: u8, v: F80) {
+        let r = (self.x87.top + i) & 7;
+        self.x87.regs[r as usize] = v;
+        self.x87.in_use |= 1 << r;
+    }
+
+    fn pop_x87(&mut self) {
+        self.x87.in_use &= !(1 << (self.x87.top & 7));
+        self.x87.top = (self.x87.top + 1) & 7;
+    }
+
+    fn control(&self) -> Control {
+        Control(self.x87.control)
+    }
+
+    /// Takes exception flags in; true if a destination may be written.
+    fn settle_x87(&mut self, raised: u32, up: bool) -> bool {
+        self.x87.status &= !C1;
+        if up {
+            self.x87.status |= C1;
+        }
+        self.x87.status |= raised as u16 & 0x3f;
+        let bad = self.control().unmasked(raised);
+        if bad != 0 {
+            self.x87.status |= ES;
+        }
+        bad & fp::PRE == 0
+    }
+
+    /// Stack fault; true if the masked response is to be given.
+    fn stack_fault(&mut self, overflow: bool) -> bool {
+        let ok = self.settle_x87(fp::IE, overflow);
+        self.x87.status |= SF;
+        ok
+    }
+
+    fn push_x87(&mut self, v: F80) {
+        let r = self.x87.top.wrapping_sub(1) & 7;
+        if self.x87.in_use >> r & 1 != 0 {
+            if self.stack_fault(true) {
+                self.x87.top = r;
+                self.set_st(0, DEFAULT_NAN);
+            }
+            return;
+        }
+        self.x87.status &= !C1;
+        self.x87.top = r;
+        self.set_st(0, v);
+    }
+
+    fn x87_pending(&self) -> bool {
+        self.x87.status & 0x80 != 0
+    }
+
+    fn set_conditions(&mut self, bits: u16) {
+        self.x87.status = (self.x87.status & !(C0 | C1 | C2 | C3)) | bits;
+    }
+}
+
+/// Raises `#MF` if an exception is pending.
+macro_rules! wait {
+    ($ctx:ident, $op:ident) => {
+        if $ctx.x87_pending() {
+            return $ctx.raise($op, Exception::new(Vector::X87));
+        }
+    };
+}
+
+fn load_f80(ctx: &mut Ctx, env: &mut Env<'_>, addr: u64) -> Option<F80> {
+    let mut b = [0u8; 10];
+    if !ctx.load_bytes(env, addr, &mut b) {
+        return None;
+    }
+    let [m @ .., s0, s1] = b;
+    Some(F80 { mantissa: u64::from_le_bytes(m), sign_exp: u16::from_le_bytes([s0, s1]) })
+}
+
+fn f80_bytes(v: F80) -> [u8; 10] {
+    let mut b = [0; 10];
+    b[..8].copy_from_slice(&v.mantissa.to_le_bytes());
+    b[8..].copy_from_slice(&v.sign_exp.to_le_bytes());
+    b
+}
+
+/// The source operand: outer `None`: memory fault; inner `None`: empty register.
+fn operand(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<Option<(F80, u32)>> {
+    let addr = ctx.ea(&op);
+    Some(Some(match form(op) {
+        Form::St => return Some(ctx.st(op.b).map(|v| (v, 0))),
+        Form::M32 => convert::from_f32(ctx.load::<u32>(env, addr)?),
+        Form::M64 => convert::from_f64(ctx.load::<u64>(env, addr)?),
+        Form::M80 => (load_f80(ctx, env, addr)?, 0),
+        Form::I16 => (convert::from_i64(ctx.load::<u16>(env, addr)?.s()), 0),
+        Form::I32 => (convert::from_i64(ctx.load::<u32>(env, addr)?.s()), 0),
+        Form::I64 => (convert::from_i64(ctx.load::<u64>(env, addr)?.s()), 0),
+        Form::Bcd => {
+            let mut b = [0; 10];
+            if !ctx.load_bytes(env, addr, &mut b) {
+                return None;
+            }
+            (convert::from_bcd(b), 0)
+        }
+    }))
+}
+
+/// FLD, FILD, FBLD.
+pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let Some(v) = operand(ctx, op, env) else { return ctx.fail(op) };
+    let room = ctx.x87.in_use >> (ctx.x87.top.wrapping_sub(1) & 7) & 1 == 0;
+    match v {
+        None => {
+            if ctx.stack_fault(false) {
+                ctx.push_x87(DEFAULT_NAN);
+            }
+        }
+        Some((v, raised)) => {
+            // A stack overflow comes before what the value raises.
+            if !room || ctx.settle_x87(raised, false) {
+                ctx.push_x87(v);
+            }
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// FLD1, FLDPI and the like: `imm` is the constant.
+pub(crate) fn constant(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let which = match op.imm {
+        0 => Constant::One,
+        1 => Constant::Log2Of10,
+        2 => Constant::Log2OfE,
+        3 => Constant::Pi,
+        4 => Constant::Log10Of2,
+        5 => Constant::LnOf2,
+        _ => Constant::Zero,
+    };
+    let v = convert::constant(ctx.control(), which);
+    ctx.push_x87(v);
+    op.next(ctx, env)
+}
+
+/// FST, FSTP, FIST, FISTP, FISTTP (bit 0 of the immediate), FBSTP.
+pub(crate) fn fst(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let addr = ctx.ea(&op);
+    let cw = if op.imm & 1 != 0 { ctx.control().with_rc(Round::Zero) } else { ctx.control() };
+    let v = ctx.st(0);
+    let empty = v.is_none();
+    let v = v.unwrap_or(DEFAULT_NAN);
+    let (bytes, n, raised, up): ([u8; 10], usize, u32, bool) = match form(op) {
+        Form::St => {
+            if empty && !ctx.stack_fault(false) {
+                return op.next(ctx, env);
+            }
+            if !empty {
+                ctx.x87.status &= !C1;
+            }
+            ctx.set_st(op.b, v);
+            if pops(op) != 0 {
+                ctx.pop_x87();
+            }
+            return op.next(ctx, env);
+        }
+        Form::M32 => {
+            let s = convert::to_f32(cw, v);
+            (wide(u64::from(s.bits)), 4, s.raised, s.up)
+        }
+        Form::M64 => {
+            let s = convert::to_f64(cw, v);
+            (wide(s.bits), 8, s.raised, s.up)
+        }
+        Form::M80 => (f80_bytes(v), 10, 0, false),
+        Form::I16 => {
+            let s = convert::to_i16(cw, v);
+            (wide(s.bits as u64), 2, s.raised, s.up)
+        }
+        Form::I32 => {
+            let s = convert::to_i32(cw, v);
+            (wide(s.bits as u64), 4, s.raised, s.up)
+        }
+        Form::I64 => {
+            let s = convert::to_i64(cw, v);
+            (wide(s.bits as u64), 8, s.raised, s.up)
+        }
+        Form::Bcd => {
+            let s = convert::to_bcd(cw, v);
+            (s.bits, 10, s.raised, s.up)
+        }
+    };
+    let raised = if empty { fp::IE } else { raised };
+    let stop = fp::PRE | fp::OE | fp::UE;
+    if ctx.control().unmasked(raised) & stop != 0 {
+        ctx.settle_x87(raised, up && !empty);
+        if empty {
+            ctx.x87.status |= SF;
+        }
+        return op.next(ctx, env);
+    }
+    if !ctx.store_bytes(env, addr, &bytes[..n]) {
+        return ctx.fail(op);
+    }
+    ctx.settle_x87(raised, up && !empty);
+    if empty {
+        ctx.x87.status |= SF;
+    }
+    if pops(op) != 0 {
+        ctx.pop_x87();
+    }
+    op.next(ctx, env)
+}
+
+fn wide(v: u64) -> [u8; 10] {
+    let mut b = [0; 10];
+    b[..8].copy_from_slice(&v.to_le_bytes());
+    b
+}
+
+/// FADD, FMUL, FSUB, FSUBR, FDIV, FDIVR: bits 0 to 2 of the immediate, numbered as in the encoding; the destination
+/// is st(a).
+pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let Some(s) = operand(ctx, op, env) else { return ctx.fail(op) };
+    let (Some(d), Some((s, raised))) = (ctx.st(op.a), s) else {
+        if ctx.stack_fault(false) {
+            ctx.set_st(op.a, DEFAULT_NAN);
+            if pops(op) != 0 {
+                ctx.pop_x87();
+            }
+        }
+        return op.next(ctx, env);
+    };
+    let cw = ctx.control();
+    let out = match op.imm & 7 {
+        0 => x87::add(cw, d, s),
+        1 => x87::mul(cw, d, s),
+        4 => x87::sub(cw, d, s),
+        5 => x87::sub(cw, s, d),
+        6 => x87::div(cw, d, s),
+        _ => x87::div(cw, s, d),
+    };
+    if ctx.settle_x87(out.raised | raised, out.up) {
+        ctx.set_st(op.a, out.value);
+        if pops(op) != 0 {
+            ctx.pop_x87();
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// FCOM, FUCOM (bit 0 of the immediate), FICOM, FTST (bit 1), FCOMI (bit 2: into rflags), with pops.
+pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let s = if op.imm & 2 != 0 {
+        Some((F80::default(), 0))
+    } else {
+        let Some(s) = operand(ctx, op, env) else { return ctx.fail(op) };
+        s
+    };
+    let quiet = if op.imm & 1 != 0 { Quiet::Yes } else { Quiet::No };
+    let (relation, ok) = match (ctx.st(0), s) {
+        (Some(a), Some((b, more))) => {
+            let (relation, raised) = x87::compare(a, b, quiet);
+            (relation, ctx.settle_x87(raised | more, false))
+        }
+        _ => (Relation::Unordered, ctx.stack_fault(false)),
+    };
+    if op.imm & 4 != 0 {
+        ctx.set_explicit(match relation {
+            Relation::Unordered => ZF | PF | CF,
+            Relation::Greater => 0,
+            Relation::Less => CF,
+            Relation::Equal => ZF,
+        });
+    } else {
+        ctx.set_conditions(x87::relation_conditions(relation));
+    }
+    if ok {
+        for _ in 0..pops(op) {
+            ctx.pop_x87();
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// One-operand functions on st(0), numbered in the immediate.
+pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let Some(a) = ctx.st(0) else {
+        if ctx.stack_fault(false) {
+            ctx.set_st(0, DEFAULT_NAN);
+            if matches!(op.imm, 7 | 8 | 9) {
+                ctx.push_x87(DEFAULT_NAN);
+            }
+        }
+        return op.next(ctx, env);
+    };
+    let cw = ctx.control();
+    let sign = |v: F80, f: u16| F80 { sign_exp: f, ..v };
+    let plain = |value| Outcome { value, raised: 0, up: false };
+    let mut push = None;
+    let out = match op.imm {
+        0 => Some(plain(sign(a, a.sign_exp ^ 0x8000))),
+        1 => Some(plain(sign(a, a.sign_exp & 0x7fff))),
+        2 => Some(x87::sqrt(cw, a)),
+        3 => Some(x87::round_int(cw, a)),
+        4 => Some(functions::exp2_minus_1(cw, a)),
+        5 => functions::sin(cw, a),
+        6 => functions::cos(cw, a),
+        7 => functions::sin(cw, a).inspect(|_| push = functions::cos(cw, a)),
+        8 => functions::tan(cw, a).inspect(|o| {
+            let nan = o.value.sign_exp & 0x7fff == 0x7fff && o.value.mantissa << 1 != 0;
+            push = Some(if nan { plain(o.value) } else { plain(convert::constant(cw, Constant::One)) });
+        }),
+        _ => {
+            let (significand, exponent, raised) = x87::extract(cw, a);
+            push = Some(plain(significand));
+            Some(Outcome { value: exponent, raised, up: false })
+        }
+    };
+    ctx.x87.status &= !C2;
+    let Some(out) = out else {
+        // The angle is too large.
+        ctx.x87.status |= C2;
+        return op.next(ctx, env);
+    };
+    let room = ctx.x87.in_use >> (ctx.x87.top.wrapping_sub(1) & 7) & 1 == 0;
+    if push.is_some() && !room {
+        if ctx.stack_fault(true) {
+            ctx.set_st(0, DEFAULT_NAN);
+            ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+            ctx.set_st(0, DEFAULT_NAN);
+        }
+        return op.next(ctx, env);
+    }
+    let more = push.map_or(0, |p| p.raised);
+    if ctx.settle_x87(out.raised | more, out.up) {
+        ctx.set_st(0, out.value);
+        if let Some(p) = push {
+            ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+            ctx.set_st(0, p.value);
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// Functions of st(0) and st(1), numbered in the immediate.
+pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    // The result goes to st(1), and st(0) is popped.
+    let pop = op.imm >= 3;
+    let dst = u8::from(pop);
+    let (Some(a), Some(b)) = (ctx.st(0), ctx.st(1)) else {
+        if ctx.stack_fault(false) {
+            ctx.set_st(dst, DEFAULT_NAN);
+            if pop {
+                ctx.pop_x87();
+            }
+        }
+        return op.next(ctx, env);
+    };
+    let cw = ctx.control();
+    let out = match op.imm {
+        0 | 1 => {
+            let kind = if op.imm == 0 { Quotient::Truncated } else { Quotient::Nearest };
+            let r = x87::remainder(cw, a, b, kind);
+            if ctx.settle_x87(r.outcome.raised, false) {
+                ctx.set_st(0, r.outcome.value);
+                ctx.set_conditions(r.conditions());
+            }
+            return op.next(ctx, env);
+        }
+        2 => x87::scale(cw, a, b),
+        3 => functions::atan2(cw, b, a),
+        4 => functions::y_log2_x(cw, b, a),
+        _ => functions::y_log2_x_plus_1(cw, b, a),
+    };
+    if ctx.settle_x87(out.raised, out.up) {
+        ctx.set_st(dst, out.value);
+        if pop {
+            ctx.pop_x87();
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// FXCH with st(b).
+pub(crate) fn fxch(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let (a, b) = (ctx.st(0), ctx.st(op.b));
+    if (a.is_some() && b.is_some()) || ctx.stack_fault(false) {
+        if a.is_some() && b.is_some() {
+            ctx.x87.status &= !C1;
+        }
+        ctx.set_st(0, b.unwrap_or(DEFAULT_NAN));
+        ctx.set_st(op.b, a.unwrap_or(DEFAULT_NAN));
+    }
+    op.next(ctx, env)
+}
+
+/// FCMOVcc from st(b).
+pub(crate) fn fcmov<const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    match (ctx.st(0), ctx.st(op.b)) {
+        (Some(_), Some(v)) => {
+            if ctx.cond::<CC>() {
+                ctx.set_st(0, v);
+            }
+        }
+        _ => {
+            if ctx.stack_fault(false) {
+                ctx.set_st(0, DEFAULT_NAN);
+            }
+        }
+    }
+    op.next(ctx, env)
+}
+
+/// FXAM.
+pub(crate) fn fxam(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let bits = match ctx.st(0) {
+        Some(v) => x87::examine(v),
+        None => {
+            let v = ctx.x87.regs[usize::from(ctx.x87.top & 7)];
+            C3 | C0 | if v.sign_exp & 0x8000 != 0 { C1 } else { 0 }
+        }
+    };
+    ctx.set_conditions(bits);
+    op.next(ctx, env)
+}
+
+/// FFREE, FFREEP, FINCSTP, FDECSTP, FNOP, FWAIT: 0 to 5 in the immediate.
+pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    match op.imm {
+        0 | 1 => {
+            ctx.x87.in_use &= !(1 << ((ctx.x87.top + op.a) & 7));
+            if op.imm == 1 {
+                ctx.pop_x87();
+            }
+        }
+        2 => {
+            ctx.x87.top = (ctx.x87.top + 1) & 7;
+            ctx.x87.status &= !C1;
+        }
+        3 => {
+            ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+            ctx.x87.status &= !C1;
+        }
+        _ => {}
+    }
+    op.next(ctx, env)
+}
+
+/// FNINIT, FNCLEX, EMMS: 0 to 2 in the immediate.
+pub(crate) fn reset(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    match op.imm {
+        0 => {
+            let regs = ctx.x87.regs;
+            ctx.x87 = crate::cpu::X87 { regs, ..Default::default() };
+        }
+        1 => ctx.x87.status &= !(0x7f | ES),
+        _ => {
+            wait!(ctx, op);
+            ctx.x87.in_use = 0;
+            ctx.x87.top = 0;
+        }
+    }
+    op.next(ctx, env)
+}
+
+fn status_word(ctx: &Ctx) -> u16 {
+    (ctx.x87.status & !0x3800) | (u16::from(ctx.x87.top & 7) << 11)
+}
+
+/// FNSTSW (0), FNSTCW (1) to memory; FNSTSW ax (2).
+pub(crate) fn store_word(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let v = if op.imm == 1 { ctx.x87.control } else { status_word(ctx) };
+    if op.imm == 2 {
+        u16::put(ctx, 0, v);
+        return op.next(ctx, env);
+    }
+    let addr = ctx.ea(&op);
+    if !ctx.store(env, addr, v) {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
+/// ES and B follow from flags and masks.
+fn update_summary(ctx: &mut Ctx) {
+    let bad = ctx.control().unmasked(u32::from(ctx.x87.status & 0x3f));
+    ctx.x87.status = if bad != 0 { ctx.x87.status | ES } else { ctx.x87.status & !ES };
+}
+
+/// FLDCW.
+pub(crate) fn fldcw(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let addr = ctx.ea(&op);
+    let Some(v) = ctx.load::<u16>(env, addr) else { return ctx.fail(op) };
+    ctx.x87.control = (v & 0x1f3f) | 0x40;
+    update_summary(ctx);
+    op.next(ctx, env)
+}
+
+fn tag(ctx: &Ctx, r: usize) -> u16 {
+    if ctx.x87.in_use >> r & 1 == 0 {
+        return 3;
+    }
+    let v = ctx.x87.regs[r];
+    match (v.sign_exp & 0x7fff, v.mantissa) {
+        (0, 0) => 1,
+        (0x7fff | 0, _) => 2,
+        (_, m) if m >> 63 == 0 => 2,
+        _ => 0,
+    }
+}
+
+fn environment(ctx: &Ctx) -> [u8; 28] {
+    let mut m = [0; 28];
+    let tags = (0..8).fold(0, |t, r| t | (tag(ctx, r) << (r * 2)));
+    for (i, v) in [ctx.x87.control, status_word(ctx), tags].into_iter().enumerate() {
+        m[i * 4..i * 4 + 2].copy_from_slice(&v.to_le_bytes());
+        m[i * 4 + 2..i * 4 + 4].fill(0xff);
+    }
+    m[12..16].copy_from_slice(&(ctx.x87.ip as u32).to_le_bytes());
+    m[18..20].copy_from_slice(&ctx.x87.opcode.to_le_bytes());
+    m[20..24].copy_from_slice(&(ctx.x87.dp as u32).to_le_bytes());
+    m[26..28].fill(0xff);
+    m
+}
+
+/// FNSTENV; FNSAVE (1 in the immediate).
+pub(crate) fn save(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    let mut m = [0u8; 108];
+    m[..28].copy_from_slice(&environment(ctx));
+    for i in 0..8u8 {
+        let r = ctx.x87.regs[usize::from((ctx.x87.top + i) & 7)];
+        let at = 28 + usize::from(i) * 10;
+        m[at..at + 10].copy_from_slice(&f80_bytes(r));
+    }
+    let n = if op.imm == 1 { 108 } else { 28 };
+    if !ctx.store_bytes(env, addr, &m[..n]) {
+        return ctx.fail(op);
+    }
+    if op.imm == 1 {
+        let regs = ctx.x87.regs;
+        ctx.x87 = crate::cpu::X87 { regs, ..Default::default() };
+    } else {
+        // All exceptions are masked after the environment is stored.
+        ctx.x87.control |= 0x3f;
+        update_summary(ctx);
+    }
+    op.next(ctx, env)
+}
+
+/// FLDENV; FRSTOR (1 in the immediate).
+pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    wait!(ctx, op);
+    let addr = ctx.ea(&op);
+    let mut m = [0u8; 108];
+    let n = if op.imm == 1 { 108 } else { 28 };
+    if !ctx.load_bytes(env, addr, &mut m[..n]) {
+        return ctx.fail(op);
+    }
+    let half = |at: usize| u16::from_le_bytes([m[at], m[at + 1]]);
+    let word = |at: usize| u32::from_le_bytes([m[at], m[at + 1], m[at + 2], m[at + 3]]);
+    let x = &mut ctx.x87;
+    x.control = (half(0) & 0x1f3f) | 0x40;
+    x.status = half(4) & !0x3800;
+    x.top = (half(4) >> 11) as u8 & 7;
+    x.in_use = (0..8).fold(0, |t, r| t | (u8::from(half(8) >> (r * 2) & 3 != 3) << r));
+    x.ip = u64::from(word(12));
+    x.opcode = half(18) & 0x7ff;
+    x.dp = u64::from(word(20));
+    if op.imm == 1 {
+        for i in 0..8 {
+            let at = 28 + i * 10;
+            let mut b = [0; 8];
+            b.copy_from_slice(&m[at..at + 8]);
+            x.regs[(usize::from(x.top) + i) & 7] =
+                F80 { mantissa: u64::from_le_bytes(b), sign_exp: half(at + 8) };
+        }
+    }
+    update_summary(ctx);
+    op.next(ctx, env)
+}

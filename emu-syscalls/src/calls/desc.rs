@@ -1,10 +1,14 @@
 //! Descriptors: `dup`, `close`, `fcntl`, `ioctl`.
 
+use emu_core::mem::PageProt;
+
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, U32, U64};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::fdtable::{get_file, put_file, unshare_table};
+use crate::file::regular::seal;
 use crate::file::{File, FileId, flags, pipe};
+use crate::mm::{Area, Backing};
 
 /// A descriptor as a result.
 pub(crate) fn fd_result(fd: Fd) -> u64 {
@@ -150,7 +154,7 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
         cmd::GETFL => Ok(u64::from(ctx.file(id).flags & !flags::O_CLOEXEC)),
         cmd::SETFL => set_status(ctx, id, int.cast_unsigned()),
         cmd::GETLK..=cmd::SETLKW | cmd::OFD_GETLK..=cmd::OFD_SETLKW => {
-            crate::file::fdtable::record_lock(ctx, fd, command, Addr(arg.0))
+            crate::calls::record::record_lock(ctx, id, command, Addr(arg.0))
         }
         cmd::SETOWN => {
             set_owner(ctx, id, if int < 0 { 2 } else { 1 }, int.checked_abs().ok_or(Errno::EINVAL)?)
@@ -191,9 +195,7 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
                 pipe::set_size(ctx, end.pipe, arg.0)
             }
         }
-        cmd::ADD_SEALS | cmd::GET_SEALS => {
-            crate::file::fdtable::seals(ctx, id, command == cmd::ADD_SEALS, arg.0)
-        }
+        cmd::ADD_SEALS | cmd::GET_SEALS => seals(ctx, id, command == cmd::ADD_SEALS, arg),
         // F_GET_RW_HINT and its kin.
         1035..=1038 => Err(Stop::Unsupported("fcntl F_*_RW_HINT: write-life hints")),
         _ => Err(Errno::EINVAL.into()),
@@ -221,6 +223,52 @@ fn set_owner(ctx: &mut Ctx<'_>, id: FileId, kind: i32, who: i32) -> SysResult {
     let file = ctx.file_mut(id);
     file.owner = (kind, who, file.owner.2);
     Ok(0)
+}
+
+/// `F_ADD_SEALS` and `F_GET_SEALS` on a file of `memfd_create`.
+fn seals(ctx: &mut Ctx<'_>, id: FileId, add: bool, arg: U64) -> SysResult {
+    let File::Regular(file) = &ctx.file(id).kind else { return Err(Errno::EINVAL.into()) };
+    let inode = file.inode;
+    let loc = ctx.file(id).loc.ok_or(Errno::EINVAL)?;
+    let memory =
+        ctx.k.vfs.inode(inode).nlink == 0 && ctx.k.vfs.dentry(loc.dentry).name.starts_with(b"/memfd:");
+    let writable = ctx.file(id).writable();
+    let content = ctx.k.vfs.inode(inode).content().filter(|_| memory).ok_or(Errno::EINVAL)?;
+    if !add {
+        return Ok(u64::from(content.seals));
+    }
+    let new = U32::from_arg(arg);
+    let known = seal::SEAL | seal::SHRINK | seal::GROW | seal::WRITE | seal::FUTURE_WRITE | seal::EXEC;
+    if !writable {
+        return Err(Errno::EPERM.into());
+    }
+    if new & !known != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    if content.seals & seal::SEAL != 0 {
+        return Err(Errno::EPERM.into());
+    }
+    let object = content.object;
+    let writes = |area: &Area| match &area.backing {
+        Backing::Object { object: mapped, shared: true, .. } => {
+            Some(*mapped) == object && area.prot.contains(PageProt::WRITE)
+        }
+        _ => false,
+    };
+    if new & seal::WRITE != 0 && ctx.k.mms.iter().any(|(_, mm)| mm.areas.values().any(writes)) {
+        return Err(Errno::EBUSY.into());
+    }
+    if let Some(content) = ctx.k.vfs.inode_mut(inode).content_mut() {
+        content.seals |= new;
+    }
+    Ok(0)
+}
+
+impl U32 {
+    /// The low half of a long argument.
+    fn from_arg(arg: U64) -> u32 {
+        <U32 as crate::arg::Arg>::from_reg(arg.0).0
+    }
 }
 
 /// `F_SETFL`: replaces the flags that may change after open.

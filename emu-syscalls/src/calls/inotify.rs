@@ -1,11 +1,13 @@
 //! `inotify_init(2)`, `inotify_add_watch(2)`, `inotify_rm_watch(2)`.
 
 use crate::abi::errno::Errno;
-use crate::arg::{Fd, I32, Path, U32};
+use crate::arg::{DirFd, Fd, I32, Path, U32};
 use crate::calls::desc::fd_result;
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::ctx::{Ctx, SysResult};
 use crate::file::inotify::{self, InotifyFile, InotifyId, mask};
 use crate::file::{File, OpenFile, flags};
+use crate::vfs::perm::{MAY_READ, permission};
+use crate::vfs::walk::{Resolve, resolve};
 
 /// `inotify_init(2)`
 pub(crate) fn inotify_init(ctx: &mut Ctx<'_>) -> SysResult {
@@ -53,8 +55,14 @@ pub(crate) fn inotify_add_watch(ctx: &mut Ctx<'_>, fd: Fd, path: Path, bits: U32
     }
     let id = instance(ctx, fd)?;
     let path = ctx.read_path(path)?;
-    let _ = (id, path);
-    Err(Stop::Unsupported("watching paths"))
+    let mut how = Resolve::empty();
+    how.set(Resolve::FOLLOW, bits.0 & mask::DONT_FOLLOW == 0);
+    how.set(Resolve::DIRECTORY, bits.0 & mask::ONLYDIR != 0);
+    let loc = resolve(ctx, DirFd::CWD, &path, how)?;
+    let inode = ctx.k.vfs.inode_at(loc);
+    permission(ctx, inode, MAY_READ)?;
+    let wd = inotify::add_watch(ctx.k, id, inode, bits.0)?;
+    Ok(u64::try_from(wd).unwrap_or(0))
 }
 
 /// `inotify_rm_watch(2)`

@@ -6,6 +6,8 @@
 //! **Invariant**: while a task is in the kernel, its user registers are the `pt_regs` in supervisor memory and nowhere
 //! else; whoever wants them (signals, ptrace, /proc, restarts) reads and writes those.
 
+use std::sync::Arc;
+
 use emu_core::cpu::{Exception, Vector, pf, reg};
 use emu_core::engine::{Exit, MissingInstr};
 use emu_core::mem::{Access, PAGE_SIZE, PageProt, Privilege, SpaceId};
@@ -297,6 +299,11 @@ pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     // What a tracer, a restart or a signal sees before the call has a result (Linux: entry_SYSCALL_64).
     entered.ax = Errno::ENOSYS.to_reg();
     k.set_user_regs(tid, &entered);
+    if let Some(count) =
+        usize::try_from(nr).ok().and_then(|nr| Arc::make_mut(&mut k.syscall_counts).get_mut(nr))
+    {
+        *count += 1;
+    }
     let call = Call { nr, args: [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9], ..Call::default() };
     let retired = k.retired;
     k.observer.note(retired, || Event::SyscallEnter { tid, call: call.clone() });

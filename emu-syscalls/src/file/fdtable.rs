@@ -4,8 +4,8 @@
 
 use crate::abi::errno::Errno;
 use crate::arena::id;
-use crate::arg::{Addr, Fd};
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::arg::Fd;
+use crate::ctx::Ctx;
 use crate::file::{File, FileId, OpenFile};
 use crate::kernel::Kernel;
 use crate::task::TaskId;
@@ -80,6 +80,8 @@ pub fn put_file(k: &mut Kernel, id: FileId) {
         k.files.remove(id);
         crate::vfs::open::closed(k, id, loc);
         k.wake(crate::task::wait::WaitKey::File(id));
+    } else if k.net.in_flight > 0 && matches!(file.kind, crate::file::File::Socket(_)) {
+        crate::net::collect_garbage(k);
     }
 }
 
@@ -222,18 +224,7 @@ impl Ctx<'_> {
 
 /// What closing a descriptor does besides dropping its reference: record locks of the process on that file go.
 pub fn before_close(ctx: &mut Ctx<'_>, fd: Fd) {
-    let _ = (ctx, fd);
-}
-
-/// Record locks of fcntl(2): F_GETLK and the like.
-pub(crate) fn record_lock(ctx: &mut Ctx<'_>, fd: Fd, command: u32, flock: Addr) -> SysResult {
-    let _ = (ctx, fd, command, flock);
-    Err(Stop::Unsupported("fcntl record locks"))
-}
-
-/// `F_ADD_SEALS` and `F_GET_SEALS`.
-pub(crate) fn seals(ctx: &mut Ctx<'_>, id: FileId, add: bool, arg: u64) -> SysResult {
-    let _ = (ctx, id, add, arg);
-    // Only memory files have seals.
-    Err(Errno::EINVAL.into())
+    let Ok(id) = ctx.fd_any(fd) else { return };
+    let (process, loc) = (ctx.task().group, ctx.file(id).loc);
+    crate::vfs::locks::descriptor_closed(ctx.k, process, loc);
 }

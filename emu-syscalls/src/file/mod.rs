@@ -23,11 +23,14 @@ pub mod fdtable;
 pub mod inotify;
 pub mod jobctl;
 pub mod ldisc;
+#[cfg(test)]
+mod ldisc_tests;
 pub mod pidfd;
 pub mod pipe;
 pub mod pty;
 pub mod regular;
 pub mod signalfd;
+pub mod socket;
 pub mod stream;
 pub mod timerfd;
 pub mod tty;
@@ -138,6 +141,8 @@ pub enum File {
     Dir(dir::DirFile),
     /// Only a place (O_PATH).
     Path(dir::PathFile),
+    /// A socket.
+    Socket(socket::SocketFile),
 }
 
 /// An open file description.
@@ -207,6 +212,11 @@ pub(crate) trait FileOps {
         let _ = (ctx, id, flags);
         Err(Errno::ENXIO.into())
     }
+    /// What a mapping of it maps. The access mode was checked. `ENODEV` for what cannot be mapped.
+    fn mmap(&self, ctx: &mut Ctx<'_>, id: FileId, request: &MapRequest) -> Result<MapSource, Errno> {
+        let _ = (ctx, id, request);
+        Err(Errno::ENODEV)
+    }
     /// The last reference is gone.
     fn release(&self, k: &mut Kernel, id: FileId) {
         let _ = (k, id);
@@ -234,6 +244,7 @@ impl File {
             File::Synth(file) => file,
             File::Dir(file) => file,
             File::Path(file) => file,
+            File::Socket(file) => file,
         }
     }
 }

@@ -111,6 +111,11 @@ pub fn judged(code: Code) -> bool {
                 | M::Clac
                 | M::Stac
         )
+        // Vendors differ about prefetches of registers.
+        && !matches!(
+            code,
+            Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D | Code::Reservednop_rm64_r64_0F0D
+        )
         && !matches!(code, Code::Jmp_m1616 | Code::Jmp_m1632 | Code::Jmp_m1664)
         && !matches!(code, Code::Call_m1616 | Code::Call_m1632 | Code::Call_m1664)
 }
@@ -216,15 +221,6 @@ pub struct Generator {
 fn general(register: Register) -> Option<usize> {
     let full = register.full_register();
     (Register::RAX..=Register::R15).contains(&full).then(|| full as usize - Register::RAX as usize)
-}
-
-trait Contains {
-    fn contains(&self, register: &Register) -> bool;
-}
-impl Contains for std::ops::RangeInclusive<Register> {
-    fn contains(&self, register: &Register) -> bool {
-        (*self.start() as u32..=*self.end() as u32).contains(&(*register as u32))
-    }
 }
 
 impl Generator {
@@ -348,6 +344,9 @@ impl Generator {
         if instruction.has_rep_prefix() || instruction.has_repne_prefix() {
             cpu.regs[1] = self.random.below(9);
         }
+        if Self::wild_bit_offset(instruction) {
+            return None;
+        }
         self.limit_bit_offset(instruction, &mut cpu);
         for operand in &used {
             if matches!(operand.segment(), Register::FS | Register::GS) {
@@ -372,6 +371,15 @@ impl Generator {
         {
             cpu.regs[i] = self.random.below(512).wrapping_sub(256);
         }
+    }
+
+    /// Whether the bit offset of `bt mem, reg` is also part of the address, and so could point into the judge.
+    fn wild_bit_offset(instruction: &Instruction) -> bool {
+        matches!(instruction.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc)
+            && instruction.op1_kind() == OpKind::Register
+            && [instruction.memory_base(), instruction.memory_index()]
+                .iter()
+                .any(|r| r.full_register() == instruction.op1_register().full_register())
     }
 
     fn aim(

@@ -1,17 +1,21 @@
 //! The judge: compares single instructions on the host's processor with the interpreter.
 //!
 //! Key types: [`Case`] (an instruction and the state before it), [`After`] (the state after), [`Mismatch`].
-//! [`generate`] makes cases, [`host`] and [`machine`] run them, [`compare`] tells them apart, [`shrink`] makes a
-//! difference small, [`line`] writes it as one line.
+//! [`generate`] makes cases, `host` and [`machine`] run them, [`compare`] tells them apart, `shrink` makes a
+//! difference small, [`line`] writes it as one line, `keep` makes the lines of `ins/forms.ins`.
 //!
 //! **Invariant**: a case depends on the seed alone, and a result on the case alone.
 #![allow(clippy::cast_possible_truncation, reason = "bytes and addresses are cut out of wider integers")]
 
 pub mod compare;
 pub mod generate;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod host;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod keep;
 pub mod line;
 pub mod machine;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod shrink;
 pub mod values;
 

@@ -1,6 +1,9 @@
 //! Compares the interpreter with the processor this runs on, one random instruction at a time.
 //!
 //! `judge [--seed N] [--count N] [--threads N] [--only SUBSTR] [--engine NAME] [--keep N]`
+//!
+//! `judge --lines [--seed N] [--only SUBSTR]` prints one line a form for `tests/ins`. `--all` takes forms that the
+//! interpreter does not implement too.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod run;

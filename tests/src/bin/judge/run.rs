@@ -5,7 +5,7 @@ use emu_core::engine::Engine;
 use emu_tests::judge::generate::{Generator, judged};
 use emu_tests::judge::host::Host;
 use emu_tests::judge::machine::Machine;
-use emu_tests::judge::{Mismatch, line, shrink};
+use emu_tests::judge::{Mismatch, keep, line, shrink};
 use iced_x86::Code;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ struct Options {
     engine: String,
     keep: usize,
     all: bool,
+    lines: bool,
 }
 
 fn options() -> Result<Options, String> {
@@ -29,9 +30,14 @@ fn options() -> Result<Options, String> {
         engine: "interp".to_owned(),
         keep: 3,
         all: false,
+        lines: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
+        if name == "--lines" {
+            options.lines = true;
+            continue;
+        }
         if name == "--all" {
             options.all = true;
             continue;
@@ -93,6 +99,25 @@ fn work(options: &Options, codes: &[Code], index: u64) -> Result<Tally, String> 
     Ok(tally)
 }
 
+/// Prints one kept line a form.
+fn lines(options: &Options, codes: &[Code]) -> ExitCode {
+    let mut host = match Host::new(0) {
+        Ok(host) => host,
+        Err(error) => {
+            eprintln!("judge: cannot prepare the processor: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut generator = Generator::new(options.seed, 0);
+    println!("# What a processor makes of one instruction of each form: `judge --lines`, an AMD Zen 4.");
+    for code in codes {
+        if let Some(line) = keep::kept(&mut generator, &mut host, *code) {
+            println!("{line}");
+        }
+    }
+    ExitCode::SUCCESS
+}
+
 pub(crate) fn main() -> ExitCode {
     let options = match options() {
         Ok(options) => options,
@@ -111,6 +136,9 @@ pub(crate) fn main() -> ExitCode {
     if codes.is_empty() {
         eprintln!("judge: no form of instruction is chosen");
         return ExitCode::from(2);
+    }
+    if options.lines {
+        return lines(&options, &codes);
     }
     let results: Vec<Result<Tally, String>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..options.threads)
@@ -151,6 +179,11 @@ pub(crate) fn main() -> ExitCode {
             println!("{name} {:?}", mismatch.parts);
             println!("  {}", line::write(&mismatch.case, &mismatch.host));
             println!("  ours: {}", line::write(&mismatch.case, &mismatch.ours));
+        }
+    }
+    for code in &codes {
+        if !total.forms.contains_key(&format!("{code:?}")) && total.cases > 100 * codes.len() as u64 {
+            println!("{code:?}: no bytes found");
         }
     }
     let bad: u64 = total.bad.values().sum();

@@ -1,0 +1,175 @@
+//! The instruction table, floating-point vector part.
+
+use iced_x86::Mnemonic;
+
+use super::forms::by_long;
+use super::vec::{by_enc, by_k, encoding, fill};
+use super::{Choice, Lower};
+use crate::exec::fpops::{self, D, S};
+use crate::exec::vecint::{LEGACY, VEX128, VEX256};
+use crate::exec::{OpFn, vecfp};
+
+use Choice::{Body, Missing};
+
+macro_rules! packed {
+    ($l:expr, $O:ident, $F:ty) => {
+        Body(by_enc!($l, IN, K => vecfp::packed::<fpops::$O, $F, IN, K>))
+    };
+}
+
+macro_rules! scalar {
+    ($l:expr, $O:ident, $F:ty) => {{
+        let (mem, _) = fill($l);
+        Body(if mem {
+            by_k!($l, K => vecfp::scalar::<fpops::$O, $F, true, K>)
+        } else {
+            by_k!($l, K => vecfp::scalar::<fpops::$O, $F, false, K>)
+        })
+    }};
+}
+
+macro_rules! comis {
+    ($l:expr, $F:ty, $q:literal) => {{
+        let (mem, _) = fill($l);
+        Body(if mem { vecfp::comis::<$F, true, $q> as OpFn } else { vecfp::comis::<$F, false, $q> })
+    }};
+}
+
+macro_rules! to_int {
+    ($l:expr, $F:ty, $t:literal) => {{
+        let mem = $l.is_mem(1);
+        $l.op.a = $l.reg(0);
+        if !mem {
+            $l.op.base = $l.reg(1);
+        }
+        let w = $l.width(0);
+        Body(if mem {
+            by_long!(w, T => vecfp::to_int::<T, $F, true, $t>)
+        } else {
+            by_long!(w, T => vecfp::to_int::<T, $F, false, $t>)
+        })
+    }};
+}
+
+/// Register `b`, or memory at the base alone (the index names a vector register).
+macro_rules! by_src_low {
+    ($mem:expr, $I:ident => $e:expr) => {
+        if $mem {
+            type $I = crate::exec::operand::AtBase;
+            $e as OpFn
+        } else {
+            type $I = crate::exec::operand::Rb;
+            $e as OpFn
+        }
+    };
+}
+
+/// CVTSI2SS and its kin: `index` names the vector source, so a memory operand keeps to its base.
+macro_rules! from_int {
+    ($l:expr, $F:ty) => {{
+        let l = $l;
+        let n = l.ins.op_count();
+        let (mem, w) = (l.is_mem(n - 1), l.width(n - 1));
+        let first = if n == 3 { l.reg(1) } else { l.reg(0) };
+        l.op.a = l.reg(0);
+        if mem {
+            l.address_to_base();
+        } else {
+            l.op.b = l.reg(n - 1);
+        }
+        l.op.index = first;
+        Body(by_k!(l, K => by_long!(w, T => by_src_low!(mem, I => vecfp::from_int::<T, $F, I, K>))))
+    }};
+}
+
+macro_rules! two {
+    ($l:expr, $f:ident) => {{
+        let (mem, _) = fill($l);
+        Body(if mem { by_k!($l, K => vecfp::$f::<true, K>) } else { by_k!($l, K => vecfp::$f::<false, K>) })
+    }};
+}
+
+pub(super) fn select(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    match l.ins.mnemonic() {
+        M::Addps | M::Vaddps => packed!(l, Add, S),
+        M::Addpd | M::Vaddpd => packed!(l, Add, D),
+        M::Addss | M::Vaddss => scalar!(l, Add, S),
+        M::Addsd | M::Vaddsd => scalar!(l, Add, D),
+        M::Subps | M::Vsubps => packed!(l, Sub, S),
+        M::Subpd | M::Vsubpd => packed!(l, Sub, D),
+        M::Subss | M::Vsubss => scalar!(l, Sub, S),
+        M::Subsd | M::Vsubsd => scalar!(l, Sub, D),
+        M::Mulps | M::Vmulps => packed!(l, Mul, S),
+        M::Mulpd | M::Vmulpd => packed!(l, Mul, D),
+        M::Mulss | M::Vmulss => scalar!(l, Mul, S),
+        M::Mulsd | M::Vmulsd => scalar!(l, Mul, D),
+        M::Divps | M::Vdivps => packed!(l, Div, S),
+        M::Divpd | M::Vdivpd => packed!(l, Div, D),
+        M::Divss | M::Vdivss => scalar!(l, Div, S),
+        M::Divsd | M::Vdivsd => scalar!(l, Div, D),
+        M::Sqrtps | M::Vsqrtps => packed!(l, Sqrt, S),
+        M::Sqrtpd | M::Vsqrtpd => packed!(l, Sqrt, D),
+        M::Sqrtss | M::Vsqrtss => scalar!(l, Sqrt, S),
+        M::Sqrtsd | M::Vsqrtsd => scalar!(l, Sqrt, D),
+        M::Minps | M::Vminps => packed!(l, Min, S),
+        M::Minpd | M::Vminpd => packed!(l, Min, D),
+        M::Minss | M::Vminss => scalar!(l, Min, S),
+        M::Minsd | M::Vminsd => scalar!(l, Min, D),
+        M::Maxps | M::Vmaxps => packed!(l, Max, S),
+        M::Maxpd | M::Vmaxpd => packed!(l, Max, D),
+        M::Maxss | M::Vmaxss => scalar!(l, Max, S),
+        M::Maxsd | M::Vmaxsd => scalar!(l, Max, D),
+        M::Cmpps | M::Cmppd | M::Cmpss | M::Cmpsd => {
+            // Legacy encodings have eight predicates.
+            l.op.imm &= 7;
+            compare(l)
+        }
+        M::Vcmpps | M::Vcmppd | M::Vcmpss | M::Vcmpsd => compare(l),
+        M::Roundps | M::Vroundps => packed!(l, Round_, S),
+        M::Roundpd | M::Vroundpd => packed!(l, Round_, D),
+        M::Roundss | M::Vroundss => scalar!(l, Round_, S),
+        M::Roundsd | M::Vroundsd => scalar!(l, Round_, D),
+        M::Rcpps | M::Vrcpps => packed!(l, Rcp, S),
+        M::Rcpss | M::Vrcpss => scalar!(l, Rcp, S),
+        M::Rsqrtps | M::Vrsqrtps => packed!(l, Rsqrt, S),
+        M::Rsqrtss | M::Vrsqrtss => scalar!(l, Rsqrt, S),
+        M::Haddps | M::Vhaddps => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Add, S, IN, K>)),
+        M::Haddpd | M::Vhaddpd => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Add, D, IN, K>)),
+        M::Hsubps | M::Vhsubps => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Sub, S, IN, K>)),
+        M::Hsubpd | M::Vhsubpd => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Sub, D, IN, K>)),
+        M::Addsubps | M::Vaddsubps => Body(by_enc!(l, IN, K => vecfp::addsub::<S, IN, K>)),
+        M::Addsubpd | M::Vaddsubpd => Body(by_enc!(l, IN, K => vecfp::addsub::<D, IN, K>)),
+        M::Ucomiss | M::Vucomiss => comis!(l, S, true),
+        M::Ucomisd | M::Vucomisd => comis!(l, D, true),
+        M::Comiss | M::Vcomiss => comis!(l, S, false),
+        M::Comisd | M::Vcomisd => comis!(l, D, false),
+        M::Cvtsi2ss | M::Vcvtsi2ss => from_int!(l, S),
+        M::Cvtsi2sd | M::Vcvtsi2sd => from_int!(l, D),
+        M::Cvtss2si | M::Vcvtss2si => to_int!(l, S, false),
+        M::Cvtsd2si | M::Vcvtsd2si => to_int!(l, D, false),
+        M::Cvttss2si | M::Vcvttss2si => to_int!(l, S, true),
+        M::Cvttsd2si | M::Vcvttsd2si => to_int!(l, D, true),
+        M::Cvtss2sd | M::Vcvtss2sd => two!(l, ss2sd),
+        M::Cvtsd2ss | M::Vcvtsd2ss => two!(l, sd2ss),
+        M::Cvtdq2ps | M::Vcvtdq2ps => Body(by_enc!(l, IN, K => vecfp::convert::<vecfp::Dq2ps, IN, K>)),
+        M::Cvtps2dq | M::Vcvtps2dq => Body(by_enc!(l, IN, K => vecfp::convert::<vecfp::Ps2dq, IN, K>)),
+        M::Cvttps2dq | M::Vcvttps2dq => Body(by_enc!(l, IN, K => vecfp::convert::<vecfp::Tps2dq, IN, K>)),
+        M::Cvtps2pd | M::Vcvtps2pd => Body(by_enc!(l, IN, K => vecfp::widen::<false, IN, K>)),
+        M::Cvtdq2pd | M::Vcvtdq2pd => Body(by_enc!(l, IN, K => vecfp::widen::<true, IN, K>)),
+        M::Cvtpd2ps | M::Vcvtpd2ps => Body(by_enc!(l, IN, K => vecfp::narrow::<0, IN, K>)),
+        M::Cvtpd2dq | M::Vcvtpd2dq => Body(by_enc!(l, IN, K => vecfp::narrow::<1, IN, K>)),
+        M::Cvttpd2dq | M::Vcvttpd2dq => Body(by_enc!(l, IN, K => vecfp::narrow::<2, IN, K>)),
+        _ => Missing,
+    }
+}
+
+fn compare(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    match l.ins.mnemonic() {
+        M::Cmpps | M::Vcmpps => packed!(l, Cmp, S),
+        M::Cmppd | M::Vcmppd => packed!(l, Cmp, D),
+        M::Cmpss | M::Vcmpss => scalar!(l, Cmp, S),
+        _ => scalar!(l, Cmp, D),
+    }
+}

@@ -1,0 +1,169 @@
+//! Sending and receiving on any socket: what read, write, sendmsg, recvmsg and splice share.
+
+use crate::abi::errno::Errno;
+use crate::ctx::{Ctx, Stop};
+use crate::file::FileId;
+use crate::net::addr::Address;
+use crate::net::unix::Waits;
+use crate::net::{Domain, Kind, SocketId, State, Ucred, drained, inet, netlink, unix};
+use crate::task::wait::WaitKey;
+
+/// What was received.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Received {
+    /// The bytes.
+    pub(crate) data: Vec<u8>,
+    /// Bytes the datagram had.
+    pub(crate) full_len: usize,
+    /// Who sent it, by name.
+    pub(crate) from: Option<Address>,
+    /// Open files; each is a reference that passes to the caller.
+    pub(crate) files: Vec<FileId>,
+    /// Who sent it.
+    pub(crate) creds: Ucred,
+}
+
+/// Whether a receive leaves what it gets in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// It is taken.
+    Consume,
+    /// MSG_PEEK
+    Peek,
+}
+
+/// How long a send (or receive) on a socket may wait.
+pub(crate) fn waits(ctx: &Ctx<'_>, id: SocketId, nonblock: bool, sending: bool) -> Result<Waits, Errno> {
+    let opts = &ctx.k.net.get(id)?.opts;
+    Ok(Waits { nonblock, limit_ns: if sending { opts.sndtimeo_ns } else { opts.rcvtimeo_ns } })
+}
+
+/// Sends once; how many bytes were taken. References of `along` pass to the message if something was taken.
+pub(crate) fn send_some(
+    ctx: &mut Ctx<'_>,
+    id: SocketId,
+    data: &[u8],
+    to: Option<&Address>,
+    along: (&[FileId], Ucred),
+    wait: Waits,
+) -> Result<usize, Stop> {
+    match (ctx.k.net.get(id)?.domain, to) {
+        (Domain::Unix, Some(Address::Unix(name))) => unix::send(ctx, id, data, Some(name), along, wait),
+        (Domain::Unix, None) => unix::send(ctx, id, data, None, along, wait),
+        (Domain::Inet | Domain::Inet6, Some(Address::Ip(ip, port))) => {
+            inet::send(ctx, id, data, Some((*ip, *port)), wait)
+        }
+        (Domain::Inet | Domain::Inet6, None) => inet::send(ctx, id, data, None, wait),
+        (Domain::Netlink, None | Some(Address::Netlink(0, 0))) => netlink::send(ctx, id, data),
+        (Domain::Netlink, Some(Address::Netlink(..))) => Err(Errno::ECONNREFUSED.into()),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+/// Receives at most `max` bytes.
+pub(crate) fn recv_some(
+    ctx: &mut Ctx<'_>,
+    id: SocketId,
+    max: usize,
+    take: Take,
+    wait: Waits,
+) -> Result<Received, Stop> {
+    let socket = ctx.k.net.get_mut(id)?;
+    let datagrams = socket.kind == Kind::Dgram;
+    if datagrams && let Some(error) = socket.take_error() {
+        return Err(error.into());
+    }
+    if socket.queue.is_empty() {
+        if let Some(error) = socket.take_error() {
+            return Err(error.into());
+        }
+        if socket.shut_read && (datagrams || socket.state != State::Unconnected) {
+            return Ok(Received::default());
+        }
+        if !datagrams {
+            match (socket.state, socket.domain, socket.kind) {
+                (State::Connected | State::Connecting(_), ..) => {}
+                (State::Disconnected, ..) => return Ok(Received::default()),
+                (_, Domain::Unix, Kind::Stream) => return Err(Errno::EINVAL.into()),
+                _ => return Err(Errno::ENOTCONN.into()),
+            }
+        }
+        return Err(wait.stop(ctx, vec![WaitKey::Socket(id.0)]));
+    }
+    match (socket.kind, take) {
+        (Kind::Stream, _) => stream(ctx, id, max, take),
+        (_, Take::Peek) => {
+            let Some(first) = socket.queue.front() else { return Ok(Received::default()) };
+            let received = Received {
+                data: first.data[..first.data.len().min(max)].to_vec(),
+                full_len: first.data.len(),
+                from: first.from.clone(),
+                files: first.files.clone(),
+                creds: first.creds,
+            };
+            for file in &received.files {
+                crate::file::fdtable::get_file(ctx.k, *file);
+            }
+            Ok(received)
+        }
+        (_, Take::Consume) => {
+            let Some(mut first) = socket.pop() else { return Ok(Received::default()) };
+            let full_len = first.data.len();
+            first.data.truncate(max);
+            ctx.k.net.in_flight = ctx.k.net.in_flight.saturating_sub(first.files.len());
+            drained(ctx.k, id, &[first.sender]);
+            Ok(Received {
+                data: first.data,
+                full_len,
+                from: first.from,
+                files: first.files,
+                creds: first.creds,
+            })
+        }
+    }
+}
+
+/// Bytes of a stream: up to a message with files, or from somebody else when credentials are asked for.
+fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Received, Stop> {
+    let socket = ctx.k.net.get_mut(id)?;
+    let passcred = socket.opts.passcred;
+    let mut received = Received::default();
+    let mut index = 0;
+    while received.data.len() < max || max == 0 {
+        let Some(message) = socket.queue.get_mut(index) else { break };
+        let begun = !received.data.is_empty();
+        if begun && (!message.files.is_empty() || passcred && message.creds != received.creds) {
+            break;
+        }
+        let rest = &message.data[message.start..];
+        let n = rest.len().min(max - received.data.len());
+        received.data.extend_from_slice(&rest[..n]);
+        received.creds = message.creds;
+        received.from = message.from.clone();
+        let had_files = !message.files.is_empty();
+        let whole = n == rest.len();
+        if take == Take::Peek {
+            received.files.clone_from(&message.files);
+            index += 1;
+        } else {
+            received.files = std::mem::take(&mut message.files);
+            message.start += n;
+            if whole {
+                socket.pop();
+            }
+        }
+        if had_files || !whole || max == 0 {
+            break;
+        }
+    }
+    received.full_len = received.data.len();
+    if take == Take::Peek {
+        for file in received.files.clone() {
+            crate::file::fdtable::get_file(ctx.k, file);
+        }
+    } else {
+        ctx.k.net.in_flight = ctx.k.net.in_flight.saturating_sub(received.files.len());
+        drained(ctx.k, id, &[]);
+    }
+    Ok(received)
+}
