@@ -109,6 +109,8 @@ pub struct Kernel {
     pub inotifies: Inotifies,
     /// Sockets.
     pub net: Net,
+    /// Semaphores and message queues.
+    pub ipc: crate::ipc::Ipc,
     /// Terminals.
     pub ttys: Arena<TtyId, Tty>,
     /// The kernel log.
@@ -173,6 +175,7 @@ impl Kernel {
             timerfds: TimerFds::default(),
             inotifies: Inotifies::default(),
             net: Net::default(),
+            ipc: crate::ipc::Ipc::default(),
             ttys: Arena::default(),
             log: Log::booted(config.memory, crate::vfs::procfs::CMDLINE),
             sysctls: Sysctls::default(),

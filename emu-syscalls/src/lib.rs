@@ -13,6 +13,7 @@ mod calls;
 pub mod ctx;
 pub mod entry;
 pub mod file;
+pub mod ipc;
 pub mod kernel;
 pub mod log;
 pub mod machine;

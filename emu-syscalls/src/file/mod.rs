@@ -143,6 +143,8 @@ pub enum File {
     Path(dir::PathFile),
     /// A socket.
     Socket(socket::SocketFile),
+    /// A POSIX message queue.
+    Mq(crate::ipc::mqueue::MqFile),
 }
 
 /// An open file description.
@@ -240,6 +242,7 @@ impl File {
             File::Dir(file) => file,
             File::Path(file) => file,
             File::Socket(file) => file,
+            File::Mq(file) => file,
         }
     }
 }
