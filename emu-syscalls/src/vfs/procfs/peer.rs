@@ -10,7 +10,8 @@ use crate::mm::remote::{self, Force};
 use crate::mm::shm::ShmId;
 use crate::mm::{Area, Backing, Mm, MmId};
 use crate::seam::Host;
-use crate::task::{GroupId, Task, TaskId, ThreadGroup};
+use crate::task::reap::group_usage;
+use crate::task::{GroupId, Task, TaskId, ThreadGroup, Usage};
 use crate::vfs::Loc;
 use crate::vfs::locks::{LockKind, Owner};
 use crate::vfs::mount::{MountLine, mount_lines};
@@ -64,30 +65,31 @@ pub(crate) fn capable(k: &Kernel, tid: TaskId, cap: u32) -> bool {
 
 /// Whether others of the same user may look into a process.
 pub(crate) fn dumpable(k: &Kernel, group: GroupId) -> bool {
-    let _ = (k, group);
-    true
+    k.groups.get(group).is_some_and(|group| group.dumpable == 1)
 }
 
 /// `oom_score_adj` of a task's process.
 pub(crate) fn oom_score_adj(k: &Kernel, tid: TaskId) -> i32 {
-    let _ = (k, tid);
-    0
+    let group = k.tasks.get(tid).and_then(|task| k.groups.get(task.group));
+    group.map_or(0, |group| group.oom_score_adj)
 }
 
 /// Sets it.
 pub(crate) fn set_oom_score_adj(k: &mut Kernel, tid: TaskId, value: i32) {
-    let _ = (k, tid, value);
+    let Some(group) = k.tasks.get(tid).map(|task| task.group) else { return };
+    k.group_mut(group).oom_score_adj = value;
 }
 
 /// Timer slack in ns.
 pub(crate) fn timer_slack(k: &Kernel, tid: TaskId) -> u64 {
-    let _ = (k, tid);
-    50_000
+    k.tasks.get(tid).map_or(0, |task| task.attrs.timer_slack_ns)
 }
 
 /// Sets it.
 pub(crate) fn set_timer_slack(k: &mut Kernel, tid: TaskId, value: u64) {
-    let _ = (k, tid, value);
+    if let Some(task) = k.tasks.get_mut(tid) {
+        task.attrs.timer_slack_ns = if value == 0 { 50_000 } else { value };
+    }
 }
 
 fn lines(k: &Kernel, tid: TaskId) -> Vec<MountLine> {
@@ -190,42 +192,50 @@ pub(crate) struct Times {
     pub(crate) involuntary: u64,
 }
 
-/// Of a thread.
-pub(crate) fn thread_times(k: &Kernel, tid: TaskId) -> Times {
-    let Some(task) = k.tasks.get(tid) else { return Times::default() };
-    Times { user_ns: task.user_instructions, ..Times::default() }
+impl From<Usage> for Times {
+    fn from(usage: Usage) -> Self {
+        Times {
+            user_ns: usage.user_ns,
+            system_ns: usage.system_ns,
+            minor_faults: usage.minor_faults,
+            major_faults: usage.major_faults,
+            voluntary: usage.voluntary,
+            involuntary: usage.involuntary,
+            ..Times::default()
+        }
+    }
 }
 
-/// Of a process.
+/// Of a thread.
+pub(crate) fn thread_times(k: &Kernel, tid: TaskId) -> Times {
+    k.tasks.get(tid).map(|task| task.usage().into()).unwrap_or_default()
+}
+
+/// Of a process, with the children it waited for.
 pub(crate) fn group_times(k: &Kernel, group: &ThreadGroup) -> Times {
-    let mut times = Times::default();
-    for tid in &group.threads {
-        let one = thread_times(k, *tid);
-        times.user_ns += one.user_ns;
-        times.system_ns += one.system_ns;
-        times.minor_faults += one.minor_faults;
-        times.major_faults += one.major_faults;
-        times.voluntary += one.voluntary;
-        times.involuntary += one.involuntary;
+    let children = group.child_usage;
+    Times {
+        child_user_ns: children.user_ns,
+        child_system_ns: children.system_ns,
+        child_minor_faults: children.minor_faults,
+        child_major_faults: children.major_faults,
+        ..group_usage(k, group.id).into()
     }
-    times
 }
 
 /// Priority as stat shows it: 20 plus nice, or below 0 for real-time policies.
 pub(crate) fn priority(task: &Task) -> i64 {
-    i64::from(20 + task.nice)
+    if task.sched.is_realtime() { -1 - i64::from(task.sched.priority) } else { i64::from(20 + task.nice) }
 }
 
 /// Real-time priority.
 pub(crate) fn rt_priority(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.sched.priority
 }
 
 /// Scheduling policy.
 pub(crate) fn policy(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.sched.policy
 }
 
 /// Who traces the task; 0 for nobody.
@@ -236,8 +246,7 @@ pub(crate) fn tracer(task: &Task) -> u32 {
 
 /// PR_SET_NO_NEW_PRIVS
 pub(crate) fn no_new_privs(task: &Task) -> bool {
-    let _ = task;
-    false
+    task.attrs.no_new_privs
 }
 
 /// Seccomp mode.
@@ -380,12 +389,12 @@ pub(crate) fn set_hostname(k: &mut Kernel, name: Vec<u8>) {
 
 /// NIS domain name.
 pub(crate) fn domainname(k: &Kernel) -> Vec<u8> {
-    k.sysctls.get("sys/kernel/domainname").unwrap_or(crate::abi::uts::DOMAIN).as_bytes().to_vec()
+    k.domainname.clone()
 }
 
 /// Sets it.
 pub(crate) fn set_domainname(k: &mut Kernel, name: Vec<u8>) {
-    k.sysctls.set("sys/kernel/domainname", String::from_utf8_lossy(&name).into_owned());
+    k.domainname = name;
 }
 
 /// How many inodes are in memory.
