@@ -120,7 +120,8 @@ fn environment(args: &RunArgs) -> Vec<Vec<u8>> {
         let (key, value) = match setting.iter().position(|byte| *byte == b'=') {
             Some(at) => (setting[..at].to_vec(), Some(setting[at + 1..].to_vec())),
             None => {
-                let value = std::env::var_os(String::from_utf8_lossy(&setting).as_ref()).map(|value| bytes(&value));
+                let value =
+                    std::env::var_os(String::from_utf8_lossy(&setting).as_ref()).map(|value| bytes(&value));
                 (setting, value)
             }
         };
@@ -164,7 +165,10 @@ fn set_up_root(
 }
 
 /// Without `--root`: a small root in memory, the current directory copy-on-write, and the program.
-#[expect(clippy::disallowed_methods, reason = "the command line's layer: the program is named by a path of the host")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line's layer: the program is named by a path of the host"
+)]
 fn set_up_default(machine: &mut Machine, host: &mut LiveHost, args: &RunArgs) -> Result<Start> {
     let k = &mut machine.kernel;
     build::default_root(k, host).map_err(errno_error).context("cannot make the guest's root")?;
@@ -181,9 +185,10 @@ fn set_up_default(machine: &mut Machine, host: &mut LiveHost, args: &RunArgs) ->
         cwd.join(typed)
     } else {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|dir| dir.join(typed)).find(|file| file.is_file()).ok_or_else(|| {
-            NotStarted::not_found(format!("{}: not found in PATH", typed.display()))
-        })?
+        std::env::split_paths(&path)
+            .map(|dir| dir.join(typed))
+            .find(|file| file.is_file())
+            .ok_or_else(|| NotStarted::not_found(format!("{}: not found in PATH", typed.display())))?
     };
     let meta = std::fs::metadata(&on_host)
         .map_err(|error| NotStarted::not_found(format!("{}: {}", typed.display(), plain(&error))))?;
@@ -191,7 +196,8 @@ fn set_up_default(machine: &mut Machine, host: &mut LiveHost, args: &RunArgs) ->
         return Err(NotStarted::not_executable(format!("{}: is a directory", typed.display())));
     }
     let in_guest = guest_path(&on_host);
-    let inside = guest_cwd != b"/" && on_host.starts_with(&cwd) && !typed.components().any(|c| c.as_os_str() == "..");
+    let inside =
+        guest_cwd != b"/" && on_host.starts_with(&cwd) && !typed.components().any(|c| c.as_os_str() == "..");
     if !inside {
         // A link is followed here, since where it leads need not exist in the guest.
         let real = std::fs::canonicalize(&on_host)
@@ -199,7 +205,11 @@ fn set_up_default(machine: &mut Machine, host: &mut LiveHost, args: &RunArgs) ->
         let share = host.shares.add_file(&real)?;
         match build::add_host_file(k, host, &in_guest, HostPath { share, path: Vec::new() }) {
             Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(errno_error(errno).context(format!("cannot show {} to the guest", typed.display()))),
+            Err(errno) => {
+                return Err(
+                    errno_error(errno).context(format!("cannot show {} to the guest", typed.display()))
+                );
+            }
         }
     }
     Ok(Start { candidates: vec![in_guest], cwd: args.cwd.as_deref().map_or(guest_cwd, bytes) })
@@ -228,7 +238,9 @@ fn bind(machine: &mut Machine, host: &mut LiveHost, spec: &str) -> Result<()> {
         build::mount_share(k, host, &to, share, mode).map_err(errno_error).with_context(what)
     } else if from.is_file() && mode != Mode::Rw {
         let share = host.shares.add_file(from)?;
-        build::add_host_file(k, host, &to, HostPath { share, path: Vec::new() }).map_err(errno_error).with_context(what)
+        build::add_host_file(k, host, &to, HostPath { share, path: Vec::new() })
+            .map_err(errno_error)
+            .with_context(what)
     } else if from.is_file() {
         bail!("{}: a single file can be bound ro or cow; bind its directory for rw", from.display());
     } else {
@@ -324,7 +336,8 @@ fn report(machine: &Machine, args: &RunArgs) -> Result<()> {
         let text = serde_json::json!({
             "instructions": k.retired, "memory": k.mem.used(), "syscalls": counts,
         });
-        std::fs::write(path, format!("{text}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(path, format!("{text}\n"))
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.dmesg {
         let mut stderr = std::io::stderr().lock();
@@ -362,7 +375,8 @@ fn plain(error: &std::io::Error) -> String {
 
 #[expect(clippy::disallowed_methods, reason = "the command line's layer")]
 fn absolute(path: &Path) -> Result<PathBuf> {
-    std::fs::canonicalize(path).with_context(|| format!("{}: no such file or directory (see --bind)", path.display()))
+    std::fs::canonicalize(path)
+        .with_context(|| format!("{}: no such file or directory (see --bind)", path.display()))
 }
 
 /// The guest's name for an absolute path of the host: the same on Unix, `/c/dir` for `C:\dir`.
@@ -425,7 +439,8 @@ fn parse_size(text: &str) -> Result<u64> {
         Some(b'T') => (&text[..text.len() - 1], 40),
         _ => (text, 0),
     };
-    let number: u64 = digits.parse().with_context(|| format!("--memory takes a size such as 512M, not {text:?}"))?;
+    let number: u64 =
+        digits.parse().with_context(|| format!("--memory takes a size such as 512M, not {text:?}"))?;
     match number.checked_mul(1 << shift) {
         Some(size) if size >= 1 << 20 => Ok(size),
         Some(_) => bail!("--memory: at least 1M"),

@@ -9,9 +9,9 @@ use emu_core::cpu::CpuModel;
 use emu_core::mem::{Memory, SpaceId};
 
 use crate::arena::Arena;
+use crate::entry::irq::Irqs;
 use crate::file::epoll::Epolls;
 use crate::file::eventfd::{EventFd, EventFdId};
-use crate::entry::irq::Irqs;
 use crate::file::fdtable::{FdTable, FdTableId};
 use crate::file::inotify::Inotifies;
 use crate::file::pipe::{Pipe, PipeId};

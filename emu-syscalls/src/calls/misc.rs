@@ -1,14 +1,10 @@
 //! The machine as a whole: names, statistics, randomness (uname(2), sysinfo(2), getrandom(2) ...).
 
 use crate::abi::errno::Errno;
+use crate::abi::uts::{RELEASE, VERSION};
 use crate::arg::{Addr, I32, Len, OutBuf, U32};
 use crate::ctx::{Ctx, SysResult};
 use crate::task::creds::{cap, need};
-
-/// Kernel release that `uname` and /proc report.
-pub(crate) const RELEASE: &str = "6.12.0-emu";
-/// Kernel version that `uname` and /proc report.
-pub(crate) const VERSION: &str = "#1 SMP PREEMPT_DYNAMIC Sun Nov 17 22:15:08 UTC 2024";
 
 const UNAME26: u32 = 0x0002_0000;
 const PER_LINUX32: u32 = 8;

@@ -10,6 +10,7 @@ use crate::kernel::Kernel;
 use crate::mm::map::{MapRequest, MapSource};
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
+use crate::vfs::{Stat, ftype};
 
 /// Encodes a device number as Linux's `makedev`.
 #[must_use]
@@ -101,12 +102,6 @@ pub fn open(ctx: &mut Ctx<'_>, rdev: u64, open_flags: u32) -> Result<File, Stop>
     }
 }
 
-/// Whether a mapping of the file is anonymous memory (/dev/zero).
-#[must_use]
-pub fn maps_as_zeros(kind: &File) -> bool {
-    matches!(kind, File::Dev(DevFile::Zero))
-}
-
 const RNDGETENTCNT: u32 = 0x8004_5200;
 const RNDADDTOENTCNT: u32 = 0x4004_5201;
 const RNDADDENTROPY: u32 = 0x4008_5203;
@@ -194,6 +189,14 @@ impl FileOps for DevFile {
             }
             _ => Err(Errno::EINVAL.into()),
         }
+    }
+
+    fn stat(&self, _k: &Kernel, id: FileId) -> Stat {
+        Stat::anonymous(u64::from(id.0), ftype::S_IFCHR | 0o666)
+    }
+
+    fn reopen(&self, _ctx: &mut Ctx<'_>, _id: FileId, _flags: u32) -> Result<File, Stop> {
+        Ok(File::Dev(*self))
     }
 
     fn release(&self, k: &mut Kernel, id: FileId) {

@@ -6,7 +6,9 @@ use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
 use crate::file::tty::{TtyId, Wire};
 use crate::kernel::Kernel;
+use crate::task::jobs::is_orphaned;
 use crate::task::sighand::SigInfo;
+use crate::task::signal::{To, post, post_pgrp};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::task::{GroupId, TaskId, ThreadGroup};
 
@@ -21,7 +23,6 @@ pub(crate) const SIGTTOU: u8 = 22;
 /// Size changed.
 pub(crate) const SIGWINCH: u8 = 28;
 
-const SI_KERNEL: i32 = 0x80;
 const CAP_SYS_ADMIN: u32 = 21;
 
 /// Whether `tid` has CAP_SYS_ADMIN.
@@ -31,22 +32,12 @@ pub(crate) fn capable_admin(k: &Kernel, tid: TaskId) -> bool {
 
 /// Sends a signal of the kernel (`SI_KERNEL`) to a process.
 fn send(k: &mut Kernel, group: GroupId, signal: u8) {
-    let info = SigInfo { signo: signal, errno: 0, code: SI_KERNEL, fields: [0; 112] };
-    let Some(target) = k.groups.get_mut(group) else { return };
-    if target.pending.queue.iter().all(|queued| queued.signo != signal) {
-        target.pending.queue.push_back(info);
-    }
-    for tid in target.threads.clone() {
-        crate::task::wait::unpark(k, tid);
-    }
+    post(k, To::Process(group), SigInfo::kernel(signal));
 }
 
 /// Sends a signal of the kernel to every process of a group.
 pub(crate) fn signal_pgrp(k: &mut Kernel, pgrp: GroupId, signal: u8) {
-    let members: Vec<GroupId> = alive(k).filter(|group| group.pgid == pgrp).map(|group| group.id).collect();
-    for member in members {
-        send(k, member, signal);
-    }
+    post_pgrp(k, pgrp, &SigInfo::kernel(signal));
 }
 
 fn alive(k: &Kernel) -> impl Iterator<Item = &ThreadGroup> {
@@ -58,14 +49,6 @@ pub(crate) fn signal_foreground(k: &mut Kernel, id: TtyId, signal: u8) {
     if let Some(pgrp) = k.ttys.get(id).and_then(|tty| tty.pgrp) {
         signal_pgrp(k, pgrp, signal);
     }
-}
-
-/// Whether nobody outside a group but in its session can look after it (POSIX: orphaned process group).
-pub(crate) fn is_orphaned(k: &Kernel, pgrp: GroupId) -> bool {
-    !alive(k).filter(|group| group.pgid == pgrp).any(|group| {
-        let parent = group.parent.and_then(|id| k.groups.get(id));
-        parent.is_some_and(|parent| parent.pgid != pgrp && parent.sid == group.sid)
-    })
 }
 
 fn ignores(k: &Kernel, tid: TaskId, signal: u8) -> bool {
@@ -89,7 +72,7 @@ pub(crate) fn check_change(ctx: &mut Ctx<'_>, id: TtyId, signal: u8) -> Result<(
     if ignores(ctx.k, ctx.tid, signal) {
         return if signal == SIGTTIN { Err(Errno::EIO.into()) } else { Ok(()) };
     }
-    if is_orphaned(ctx.k, pgid) {
+    if is_orphaned(ctx.k, pgid, None) {
         return Err(Errno::EIO.into());
     }
     signal_pgrp(ctx.k, pgid, signal);

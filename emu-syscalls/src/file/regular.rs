@@ -205,6 +205,15 @@ impl SynthFile {
 impl FileOps for SynthFile {
     fn read(&self, ctx: &mut Ctx<'_>, id: FileId, max: usize, pos: u64) -> Result<Vec<u8>, Stop> {
         let node = self.node(ctx.k)?;
+        if let Some(found) = synth::read_at(ctx.k, ctx.host, ctx.tid, &node, pos, max) {
+            let nonblock = ctx.file(id).flags & crate::file::flags::O_NONBLOCK != 0;
+            return match found {
+                Err(Errno::EAGAIN) if !nonblock => {
+                    Err(Stop::Block(crate::task::wait::Wait::on(synth::wait_key(&node))))
+                }
+                other => Ok(other?),
+            };
+        }
         let text = match ctx.k.vfs.synth_text.get(&id) {
             Some(text) if pos > 0 => text.clone(),
             _ => {

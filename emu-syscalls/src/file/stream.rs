@@ -1,10 +1,9 @@
 //! Standard streams of the host that are not terminals.
 use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
-use crate::file::{File, FileId, FileOps, OpenFile, Ready, flags, tty};
+use crate::file::{FileId, FileOps, Ready};
 use crate::kernel::Kernel;
-use crate::seam::{Direction, Host, Stream, StreamKind};
-use crate::task::TaskId;
+use crate::seam::{Direction, Host, Stream};
 use crate::task::wait::WaitKey;
 
 /// A standard stream as an open file.
@@ -12,24 +11,6 @@ use crate::task::wait::WaitKey;
 pub struct StreamFile {
     /// Which.
     pub stream: Stream,
-}
-
-/// What a standard descriptor of the first process is: the host's terminal as one of ours, a stream that passes bytes, or
-/// nothing where the host's is closed. Terminals become the process's controlling terminal.
-pub fn standard(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, stream: Stream) -> Option<OpenFile> {
-    let (kind, flags) = match host.stream_kind(stream) {
-        StreamKind::Closed => return None,
-        StreamKind::Terminal => {
-            let id = tty::host_tty(k, host)?;
-            tty::control_host_tty(k, tid, id);
-            (tty::open_direct(k, id)?, flags::O_RDWR)
-        }
-        StreamKind::Pipe | StreamKind::File(_) | StreamKind::CharDevice => {
-            let access = if stream == Stream::Stdin { 0 } else { flags::O_WRONLY };
-            (File::Stream(StreamFile { stream }), access)
-        }
-    };
-    Some(OpenFile::new(kind, flags))
 }
 
 impl FileOps for StreamFile {

@@ -14,6 +14,7 @@ use crate::abi::termios::{Termios, cc, lflag};
 use crate::arena::id;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
+use crate::file::dev::makedev;
 use crate::file::jobctl;
 use crate::file::ldisc::Ldisc;
 use crate::file::{File, FileId, FileOps, Ready, flags};
@@ -21,6 +22,8 @@ use crate::kernel::Kernel;
 use crate::seam::{Direction, Host, Stream, StreamKind};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::task::{GroupId, TaskId};
+use crate::vfs::walk::Walk;
+use crate::vfs::{Loc, Stat, ftype};
 
 id! {
     /// A terminal.
@@ -266,6 +269,15 @@ impl FileOps for TtyFile {
         super::tty_ioctl::ioctl(ctx, id, self.tty, super::tty_ioctl::Side::Slave, request, arg)
     }
 
+    fn reopen(&self, ctx: &mut Ctx<'_>, _id: FileId, open_flags: u32) -> Result<File, Stop> {
+        open(ctx, self.tty, open_flags)
+    }
+
+    fn stat(&self, k: &Kernel, id: FileId) -> Stat {
+        let rdev = k.ttys.get(self.tty).map_or(0, |tty| makedev(136, tty.index));
+        Stat { rdev, ..Stat::anonymous(u64::from(id.0), ftype::S_IFCHR | 0o620) }
+    }
+
     fn release(&self, k: &mut Kernel, _id: FileId) {
         super::pty::slave_closed(k, self.tty);
     }
@@ -351,6 +363,14 @@ pub fn host_tty(k: &mut Kernel, host: &mut dyn Host) -> Option<TtyId> {
 /// Makes the host's terminal the controlling terminal of the first process, in the foreground.
 pub fn control_host_tty(k: &mut Kernel, tid: TaskId, id: TtyId) {
     jobctl::adopt(k, tid, id);
+}
+
+/// The place of a terminal below /dev/pts, for ttyname(3); `None` if nothing is mounted there.
+pub fn place(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, id: TtyId) -> Option<Loc> {
+    let path = format!("/dev/pts/{}", k.ttys.get(id)?.index);
+    let mut walk = Walk::of_kernel(k, host).ok()?;
+    walk.who = Some(tid);
+    walk.all(path.as_bytes()).ok()
 }
 
 /// An open file on a terminal without going through a path (standard streams).

@@ -7,12 +7,14 @@ use crate::abi::termios::{TERMIO_SIZE, TERMIOS_SIZE, TERMIOS2_SIZE, Termios, cc,
 use crate::arg::{Addr, Fd};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::dev::makedev;
+use crate::file::fdtable::put_file;
 use crate::file::jobctl::{self, SIGTTOU};
 use crate::file::tty::{self, TtyId, WinSize, Wire};
 use crate::file::{FileId, flags};
 use crate::seam::Direction;
 use crate::task::GroupId;
 use crate::task::wait::{OnSignal, Wait, WaitKey};
+use crate::vfs::open::new_file;
 
 /// Which side of a pair a request came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -258,12 +260,11 @@ fn master(ctx: &mut Ctx<'_>, id: TtyId, request: u32, arg: Addr) -> SysResult {
         }
         _ => {
             let open_flags = u32::try_from(arg.0).map_err(|_| Errno::EINVAL)?;
-            let file = match tty::open(ctx, id, open_flags) {
-                Ok(file) => file,
-                Err(stop) => return Err(stop),
-            };
-            let Fd(fd) =
-                ctx.install(file, open_flags & !flags::O_CLOEXEC, open_flags & flags::O_CLOEXEC != 0)?;
+            let file = tty::open(ctx, id, open_flags)?;
+            let loc = tty::place(ctx.k, ctx.host, ctx.tid, id);
+            let new = new_file(ctx.k, file, open_flags & !flags::O_CLOEXEC, loc);
+            let cloexec = open_flags & flags::O_CLOEXEC != 0;
+            let Fd(fd) = ctx.install_id(new, cloexec).inspect_err(|_| put_file(ctx.k, new))?;
             return u64::try_from(fd).map_err(|_| Errno::EMFILE.into());
         }
     }

@@ -345,8 +345,11 @@ impl Kernel {
     }
 
     /// The line that a kill for lack of memory leaves (mm/oom_kill.c).
-    pub fn log_oom(&mut self, tid: TaskId, total_kib: u64, anon_kib: u64) {
+    pub fn log_oom(&mut self, tid: TaskId) {
         let task = self.task(tid);
+        let mm = task.mm.and_then(|id| self.mms.get(id));
+        let (total_kib, anon_kib) =
+            mm.map_or((0, 0), |mm| (mm.usage.total * 4, self.mem.resident(mm.space) * 4));
         let comm = String::from_utf8_lossy(&task.comm).into_owned();
         let uid = task.creds.uid[0];
         self.printk(

@@ -196,6 +196,7 @@ fn end_process(k: &mut Kernel, gid: GroupId) {
     group.stop = jobs::StopState::default();
     group.pending = crate::task::sighand::SigQueue::default();
     crate::time::timer::drop_timers(k, gid);
+    crate::file::jobctl::process_exits(k, gid);
     jobs::hang_up_if_orphaned(k, gid, None);
     k.observer.note(k.retired, || Event::Exited { tid: leader, status });
     reap::notify_parent_exit(k, gid);

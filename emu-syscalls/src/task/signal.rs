@@ -302,7 +302,31 @@ pub fn force_fault(k: &mut Kernel, tid: TaskId, exception: Exception, bad: Optio
             Some(BadAccess::Unmapped) | None => SigInfo::fault(sig::SEGV, si::SEGV_MAPERR, exception.address),
         },
     };
+    log_unhandled(k, tid, &exception, info.signo, error_code);
     force(k, tid, info);
+}
+
+/// The line in the kernel log about an exception that no handler takes (show_signal_msg, show_signal).
+fn log_unhandled(k: &mut Kernel, tid: TaskId, exception: &Exception, signo: u8, error_code: u64) {
+    let handler = action_of(k, tid, signo).handler;
+    if handler != SIG_DFL && handler != SIG_IGN {
+        return;
+    }
+    let regs = k.user_regs(tid);
+    let what = match exception.vector {
+        Vector::PageFault if signo == sig::KILL => return k.log_oom(tid),
+        Vector::PageFault if signo == sig::SEGV => {
+            return k.log_segfault(tid, exception.address, regs.ip, regs.sp, error_code);
+        }
+        Vector::GeneralProtection => "general protection fault",
+        Vector::DivideError => "trap divide error",
+        Vector::InvalidOpcode => "trap invalid opcode",
+        Vector::StackFault => "trap stack segment",
+        Vector::Overflow => "trap overflow",
+        Vector::BoundRange => "trap bounds",
+        _ => return,
+    };
+    k.log_trap(tid, what, regs.ip, regs.sp, error_code);
 }
 
 /// `si_code` of a floating-point exception (fpu__exception_code), from its unmasked status bits.

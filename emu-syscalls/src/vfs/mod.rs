@@ -245,6 +245,7 @@ impl Inode {
     pub fn rdev(&self) -> u64 {
         match self.kind {
             InodeKind::CharDevice(rdev) | InodeKind::BlockDevice(rdev) => rdev,
+            InodeKind::Synth(ref node) => node.rdev(),
             _ => 0,
         }
     }

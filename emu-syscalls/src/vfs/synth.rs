@@ -35,6 +35,18 @@ pub enum Synth {
     Sys(&'static str),
 }
 
+impl Synth {
+    /// Device number of a node that is a device, else 0.
+    #[must_use]
+    pub fn rdev(&self) -> u64 {
+        match self {
+            Synth::Pts(index) => makedev(136, *index),
+            Synth::Ptmx => makedev(5, 2),
+            _ => 0,
+        }
+    }
+}
+
 /// Kind of a made-up file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SynthKind {

@@ -9,9 +9,7 @@ use crate::kernel::Kernel;
 use crate::mm::MmId;
 use crate::seam::Host;
 use crate::task::sighand::{SigHand, sig};
-use crate::task::{
-    FsId, GroupId, NewTask, Task, TaskAttrs, TaskId, ThreadGroup, creds, exit, fork, futex,
-};
+use crate::task::{FsId, GroupId, NewTask, Task, TaskAttrs, TaskId, ThreadGroup, creds, exit, fork, futex};
 use crate::time::timer::drop_posix_timers;
 
 /// Whether `PR_SET_NO_NEW_PRIVS` is on.

@@ -20,6 +20,7 @@ use crate::kernel::Kernel;
 use crate::mm::Mm;
 use crate::seam::{Host, Stream, StreamKind};
 use crate::task::{FsContext, TaskId};
+use crate::vfs::open::new_file;
 use crate::vfs::{Resolve, resolve};
 
 /// Why no program could be started. The names are those of the guest.
@@ -116,8 +117,12 @@ fn standard_streams(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
             StreamKind::Closed => continue,
             StreamKind::Terminal => {
                 let Some(file) = shared.or_else(|| {
-                    let kind = tty::open_direct(k, terminal?)?;
-                    Some(k.files.insert(OpenFile { refs: 0, ..OpenFile::new(kind, flags::O_RDWR) }))
+                    let id = terminal?;
+                    let place = tty::place(k, host, tid, id);
+                    let kind = tty::open_direct(k, id)?;
+                    let file = new_file(k, kind, flags::O_RDWR, place);
+                    k.files.get_mut(file)?.refs = 0;
+                    Some(file)
                 }) else {
                     continue;
                 };

@@ -1,25 +1,35 @@
 //! What /proc asks of other rooms of the kernel, in one place.
 
+use std::fmt::Write as _;
+
 use emu_core::cpu::CpuModel;
-use emu_core::mem::Privilege;
 
 use crate::file::FileId;
 use crate::kernel::Kernel;
+use crate::mm::remote::{self, Force};
+use crate::mm::shm::ShmId;
 use crate::mm::{Area, Backing, Mm, MmId};
 use crate::seam::Host;
-use crate::task::{GroupId, Task, TaskId, ThreadGroup};
+use crate::task::reap::group_usage;
+use crate::task::{GroupId, Task, TaskId, ThreadGroup, Usage};
 use crate::vfs::Loc;
+use crate::vfs::locks::{LockKind, Owner};
+use crate::vfs::mount::{MountLine, mount_lines};
 
 /// The path of a place as `viewer` sees it.
 pub(crate) fn path_of(k: &Kernel, viewer: TaskId, loc: Loc) -> Vec<u8> {
-    let _ = (k, viewer, loc);
-    b"/".to_vec()
+    k.path_for(viewer, loc)
 }
 
 /// Device and inode number of a place.
 pub(crate) fn identity(k: &Kernel, loc: Loc) -> (u64, u64) {
-    let _ = (k, loc);
-    (0, 0)
+    match k.vfs.dentries.get(loc.dentry) {
+        Some(dentry) => {
+            let stat = crate::vfs::stat::stat_known(k, dentry.inode);
+            (stat.dev, stat.ino)
+        }
+        None => (0, 0),
+    }
 }
 
 /// The file behind an area.
@@ -40,22 +50,12 @@ pub(crate) fn offset_of(area: &Area) -> (u64, bool) {
 
 /// Reads memory of a process as a debugger does; how many bytes there were.
 pub(crate) fn read_memory(k: &mut Kernel, host: &mut dyn Host, mm: MmId, addr: u64, buf: &mut [u8]) -> usize {
-    let _ = host;
-    let Some(space) = k.mms.get(mm).map(|mm| mm.space) else { return 0 };
-    match k.mem.read(space, addr, buf, Privilege::User) {
-        Ok(()) => buf.len(),
-        Err((n, _)) => n,
-    }
+    remote::read(k, host, mm, addr, buf, Force::Yes)
 }
 
 /// Writes memory of a process as a debugger does; how many bytes could be.
 pub(crate) fn write_memory(k: &mut Kernel, host: &mut dyn Host, mm: MmId, addr: u64, data: &[u8]) -> usize {
-    let _ = host;
-    let Some(space) = k.mms.get(mm).map(|mm| mm.space) else { return 0 };
-    match k.mem.write_forced(space, addr, data) {
-        Ok(()) => data.len(),
-        Err((n, _)) => n,
-    }
+    remote::write(k, host, mm, addr, data, Force::Yes)
 }
 
 /// Whether a task has a capability.
@@ -65,48 +65,110 @@ pub(crate) fn capable(k: &Kernel, tid: TaskId, cap: u32) -> bool {
 
 /// Whether others of the same user may look into a process.
 pub(crate) fn dumpable(k: &Kernel, group: GroupId) -> bool {
-    let _ = (k, group);
-    true
+    k.groups.get(group).is_some_and(|group| group.dumpable == 1)
 }
 
 /// `oom_score_adj` of a task's process.
 pub(crate) fn oom_score_adj(k: &Kernel, tid: TaskId) -> i32 {
-    let _ = (k, tid);
-    0
+    let group = k.tasks.get(tid).and_then(|task| k.groups.get(task.group));
+    group.map_or(0, |group| group.oom_score_adj)
 }
 
 /// Sets it.
 pub(crate) fn set_oom_score_adj(k: &mut Kernel, tid: TaskId, value: i32) {
-    let _ = (k, tid, value);
+    let Some(group) = k.tasks.get(tid).map(|task| task.group) else { return };
+    k.group_mut(group).oom_score_adj = value;
 }
 
 /// Timer slack in ns.
 pub(crate) fn timer_slack(k: &Kernel, tid: TaskId) -> u64 {
-    let _ = (k, tid);
-    50_000
+    k.tasks.get(tid).map_or(0, |task| task.attrs.timer_slack_ns)
 }
 
 /// Sets it.
 pub(crate) fn set_timer_slack(k: &mut Kernel, tid: TaskId, value: u64) {
-    let _ = (k, tid, value);
+    if let Some(task) = k.tasks.get_mut(tid) {
+        task.attrs.timer_slack_ns = if value == 0 { 50_000 } else { value };
+    }
+}
+
+fn lines(k: &Kernel, tid: TaskId) -> Vec<MountLine> {
+    let root = k.tasks.get(tid).and_then(|task| k.fs_contexts.get(task.fs)).map(|fs| fs.root);
+    root.or_else(|| k.vfs.root()).map(|root| mount_lines(k, root)).unwrap_or_default()
+}
+
+/// Blanks in the columns of a mount table are octal (fs/proc_namespace.c, mangle).
+fn mangle(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for byte in text {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\\' | b'#' => out.extend(format!("\\{byte:03o}").into_bytes()),
+            _ => out.push(*byte),
+        }
+    }
+    out
+}
+
+fn join(columns: &[&[u8]]) -> Vec<u8> {
+    let mut line = columns.join(&b' ');
+    line.push(b'\n');
+    line
 }
 
 /// /proc/PID/mounts
 pub(crate) fn mounts(k: &Kernel, tid: TaskId) -> Vec<u8> {
-    let _ = (k, tid);
-    Vec::new()
+    let mut out = Vec::new();
+    for line in lines(k, tid) {
+        // Options of the mount, then those of the file system behind its own `ro` or `rw`.
+        let mut options = line.options;
+        if let Some(at) = line.super_options.iter().position(|byte| *byte == b',') {
+            options.extend_from_slice(&line.super_options[at..]);
+        }
+        let columns: [&[u8]; 6] =
+            [&mangle(&line.source), &mangle(&line.point), line.fstype.as_bytes(), &options, b"0", b"0"];
+        out.extend(join(&columns));
+    }
+    out
 }
 
 /// /proc/PID/mountinfo
 pub(crate) fn mountinfo(k: &Kernel, tid: TaskId) -> Vec<u8> {
-    let _ = (k, tid);
-    Vec::new()
+    let mut out = Vec::new();
+    for line in lines(k, tid) {
+        let (major, minor) = crate::file::dev::split_dev(line.dev);
+        let head = format!("{} {} {major}:{minor}", line.id, line.parent);
+        let columns: [&[u8]; 8] = [
+            head.as_bytes(),
+            &mangle(&line.root),
+            &mangle(&line.point),
+            &line.options,
+            b"-",
+            line.fstype.as_bytes(),
+            &mangle(&line.source),
+            &line.super_options,
+        ];
+        out.extend(join(&columns));
+    }
+    out
 }
 
 /// /proc/PID/mountstats
 pub(crate) fn mountstats(k: &Kernel, tid: TaskId) -> Vec<u8> {
-    let _ = (k, tid);
-    Vec::new()
+    let mut out = Vec::new();
+    for line in lines(k, tid) {
+        let columns: [&[u8]; 8] = [
+            b"device",
+            &mangle(&line.source),
+            b"mounted",
+            b"on",
+            &mangle(&line.point),
+            b"with",
+            b"fstype",
+            line.fstype.as_bytes(),
+        ];
+        out.extend(join(&columns));
+    }
+    out
 }
 
 /// Lines of fdinfo that only some kinds of files have.
@@ -130,42 +192,50 @@ pub(crate) struct Times {
     pub(crate) involuntary: u64,
 }
 
-/// Of a thread.
-pub(crate) fn thread_times(k: &Kernel, tid: TaskId) -> Times {
-    let Some(task) = k.tasks.get(tid) else { return Times::default() };
-    Times { user_ns: task.user_instructions, ..Times::default() }
+impl From<Usage> for Times {
+    fn from(usage: Usage) -> Self {
+        Times {
+            user_ns: usage.user_ns,
+            system_ns: usage.system_ns,
+            minor_faults: usage.minor_faults,
+            major_faults: usage.major_faults,
+            voluntary: usage.voluntary,
+            involuntary: usage.involuntary,
+            ..Times::default()
+        }
+    }
 }
 
-/// Of a process.
+/// Of a thread.
+pub(crate) fn thread_times(k: &Kernel, tid: TaskId) -> Times {
+    k.tasks.get(tid).map(|task| task.usage().into()).unwrap_or_default()
+}
+
+/// Of a process, with the children it waited for.
 pub(crate) fn group_times(k: &Kernel, group: &ThreadGroup) -> Times {
-    let mut times = Times::default();
-    for tid in &group.threads {
-        let one = thread_times(k, *tid);
-        times.user_ns += one.user_ns;
-        times.system_ns += one.system_ns;
-        times.minor_faults += one.minor_faults;
-        times.major_faults += one.major_faults;
-        times.voluntary += one.voluntary;
-        times.involuntary += one.involuntary;
+    let children = group.child_usage;
+    Times {
+        child_user_ns: children.user_ns,
+        child_system_ns: children.system_ns,
+        child_minor_faults: children.minor_faults,
+        child_major_faults: children.major_faults,
+        ..group_usage(k, group.id).into()
     }
-    times
 }
 
 /// Priority as stat shows it: 20 plus nice, or below 0 for real-time policies.
 pub(crate) fn priority(task: &Task) -> i64 {
-    i64::from(20 + task.nice)
+    if task.sched.is_realtime() { -1 - i64::from(task.sched.priority) } else { i64::from(20 + task.nice) }
 }
 
 /// Real-time priority.
 pub(crate) fn rt_priority(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.sched.priority
 }
 
 /// Scheduling policy.
 pub(crate) fn policy(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.sched.policy
 }
 
 /// Who traces the task; 0 for nobody.
@@ -176,8 +246,7 @@ pub(crate) fn tracer(task: &Task) -> u32 {
 
 /// PR_SET_NO_NEW_PRIVS
 pub(crate) fn no_new_privs(task: &Task) -> bool {
-    let _ = task;
-    false
+    task.attrs.no_new_privs
 }
 
 /// Seccomp mode.
@@ -188,37 +257,63 @@ pub(crate) fn seccomp_mode(task: &Task) -> u32 {
 
 /// Where the program's data begins and ends.
 pub(crate) fn data_range(mm: &Mm) -> (u64, u64) {
-    let _ = mm;
-    (0, 0)
+    mm.data
 }
 
 /// Where the stack began.
 pub(crate) fn stack_start(mm: &Mm) -> u64 {
-    mm.args.0
+    mm.stack_start
 }
 
 /// Most pages that were ever mapped.
 pub(crate) fn peak_pages(mm: &Mm) -> u64 {
-    let _ = mm;
-    0
+    mm.peak
 }
 
 /// Locked pages.
 pub(crate) fn locked_pages(mm: &Mm) -> u64 {
-    let _ = mm;
-    0
+    mm.usage.locked
 }
 
 /// /proc/locks
 pub(crate) fn locks(k: &Kernel) -> String {
-    let _ = k;
-    String::new()
+    let place = |inode| {
+        let stat = crate::vfs::stat::stat_known(k, inode);
+        let (major, minor) = crate::file::dev::split_dev(stat.dev);
+        format!("{major:02x}:{minor:02x}:{}", stat.ino)
+    };
+    let word = |kind| if kind == LockKind::Write { "WRITE" } else { "READ " };
+    let mut out = String::new();
+    let mut number = 0;
+    for (inode, record) in k.vfs.locks.records() {
+        number += 1;
+        let (class, pid) = match record.owner {
+            Owner::Process(GroupId(pid)) => ("POSIX ", i64::from(pid)),
+            Owner::File(_) => ("OFDLCK", -1),
+        };
+        let last = if record.last == u64::MAX { "EOF".to_owned() } else { record.last.to_string() };
+        let _ = writeln!(
+            out,
+            "{number}: {class} ADVISORY  {} {pid} {} {} {last}",
+            word(record.kind),
+            place(inode),
+            record.start
+        );
+    }
+    for (inode, file, kind) in k.vfs.locks.flocks() {
+        number += 1;
+        let holder = k.tasks.iter().find(|(_, task)| {
+            k.fd_tables.get(task.fds).is_some_and(|table| table.fds.values().any(|fd| fd.file == file))
+        });
+        let pid = holder.map_or(0, |(_, task)| task.group.0);
+        let _ = writeln!(out, "{number}: FLOCK  ADVISORY  {} {pid} {} 0 EOF", word(kind), place(inode));
+    }
+    out
 }
 
 /// /proc/sysvipc
 pub(crate) fn sysvipc(k: &Kernel, kind: &str) -> String {
-    let _ = k;
-    match kind {
+    let mut out = match kind {
         "msg" => {
             "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      \
              rtime      ctime\n"
@@ -231,7 +326,30 @@ pub(crate) fn sysvipc(k: &Kernel, kind: &str) -> String {
              atime      dtime      ctime                   rss                  swap\n"
         }
     }
-    .to_owned()
+    .to_owned();
+    if kind == "shm" {
+        for (ShmId(id), segment) in k.shm.by_id.iter() {
+            let (atime, dtime, ctime) = segment.times;
+            let attached = crate::mm::shm::attachments(k, ShmId(id));
+            let rss = k.mem.object_pages(segment.object) * 4096;
+            let _ = writeln!(
+                out,
+                "{:10} {id:10}  {:4o} {:21} {:5} {:5}  {attached:5} {:5} {:5} {:5} {:5} {atime:10} {dtime:10} \
+                 {ctime:10} {rss:21} {:21}",
+                segment.key,
+                segment.mode,
+                segment.size,
+                segment.cpid,
+                segment.lpid,
+                segment.owner.0,
+                segment.owner.1,
+                segment.creator.0,
+                segment.creator.1,
+                0
+            );
+        }
+    }
+    out
 }
 
 /// Flags of /proc/cpuinfo that each model adds to the one before.
@@ -271,16 +389,15 @@ pub(crate) fn set_hostname(k: &mut Kernel, name: Vec<u8>) {
 
 /// NIS domain name.
 pub(crate) fn domainname(k: &Kernel) -> Vec<u8> {
-    k.sysctls.get("sys/kernel/domainname").unwrap_or(crate::abi::uts::DOMAIN).as_bytes().to_vec()
+    k.domainname.clone()
 }
 
 /// Sets it.
 pub(crate) fn set_domainname(k: &mut Kernel, name: Vec<u8>) {
-    k.sysctls.set("sys/kernel/domainname", String::from_utf8_lossy(&name).into_owned());
+    k.domainname = name;
 }
 
 /// How many inodes are in memory.
 pub(crate) fn inodes(k: &Kernel) -> usize {
-    let _ = k;
-    0
+    k.vfs.inodes.len()
 }

@@ -46,7 +46,7 @@ const FILES: &[(&str, u32, Kind)] = &[
     ("environ", 0o400, Kind::File(environ)),
     ("auxv", 0o400, Kind::File(auxv)),
     ("status", 0o444, Kind::File(|k, _, at| status::status(k, at.tid))),
-    ("personality", 0o400, Kind::File(|_, _, _| text("00000000\n"))),
+    ("personality", 0o400, Kind::File(|k, _, at| personality(k, at))),
     ("limits", 0o444, Kind::File(|k, _, at| status::limits(k, at.tid))),
     ("sched", 0o644, Kind::File(|k, _, at| status::sched(k, at.tid))),
     ("comm", 0o644, Kind::File(comm)),
@@ -169,6 +169,12 @@ fn auxv(k: &mut Kernel, _host: &mut dyn Host, at: View) -> Result<Vec<u8>, Errno
         out.extend([0; 16]);
     }
     Ok(out)
+}
+
+fn personality(k: &Kernel, at: View) -> Result<Vec<u8>, Errno> {
+    traced_mm(k, at)?;
+    let personality = k.tasks.get(at.tid).map_or(0, |task| task.attrs.personality);
+    text(format!("{personality:08x}\n"))
 }
 
 fn comm(k: &mut Kernel, _host: &mut dyn Host, at: View) -> Result<Vec<u8>, Errno> {

@@ -96,7 +96,7 @@ fn signal_sets(k: &Kernel, task: &Task) -> (u64, u64) {
 }
 
 fn pending_set(queue: &SigQueue) -> u64 {
-    queue.queue.iter().fold(0, |set, info| set | 1u64 << ((info.signo.max(1) - 1) & 63))
+    queue.set.0
 }
 
 fn times(k: &Kernel, group: &ThreadGroup, tid: TaskId, thread: bool) -> peer::Times {

@@ -8,6 +8,7 @@ use super::status::NS_PER_TICK;
 use super::{CMDLINE, Fixed};
 use crate::abi::errno::Errno;
 use crate::abi::uts;
+use crate::entry::irq::{Irq, SOFTIRQ_NAMES};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::{RunState, TaskId};
@@ -163,8 +164,7 @@ fn meminfo(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
 fn cpu_ticks(k: &mut Kernel, host: &mut dyn Host) -> (u64, u64, u64) {
     let up = up_ns(k, host) / NS_PER_TICK;
     let user = k.retired / NS_PER_TICK;
-    let calls: u64 = k.tasks.iter().map(|(_, task)| task.syscalls).sum();
-    let system = calls.saturating_mul(200) / NS_PER_TICK;
+    let system = k.irq.syscalls.saturating_mul(crate::task::NS_PER_SYSCALL) / NS_PER_TICK;
     (user, system, up.saturating_sub(user + system))
 }
 
@@ -172,13 +172,20 @@ fn stat(k: &mut Kernel, host: &mut dyn Host, _tid: TaskId) -> Text {
     let (user, system, idle) = cpu_ticks(k, host);
     let now = k.time.realtime(host, k.retired);
     let boot_s = now.saturating_sub(up_ns(k, host)) / 1_000_000_000;
-    let last = k.tasks.ids().last().map_or(0, |TaskId(id)| id);
     let running = k.sched.len().max(1);
     let times = format!("{user} 0 {system} {idle} 0 0 0 0 0 0");
-    let ticks = k.retired / k.config.slice.max(1);
+    let irqs = &k.irq;
+    let counts: Vec<String> = irqs.counts.iter().map(u64::to_string).collect();
+    let softirqs: Vec<String> = irqs.softirqs.iter().map(u64::to_string).collect();
     Ok(format!(
-        "cpu  {times}\ncpu0 {times}\nintr {ticks} {ticks}\nctxt {ticks}\nbtime {boot_s}\nprocesses {last}\n\
-         procs_running {running}\nprocs_blocked 0\nsoftirq {ticks} 0 {ticks} 0 0 0 0 0 0 0 0\n"
+        "cpu  {times}\ncpu0 {times}\nintr {} {}\nctxt {}\nbtime {boot_s}\nprocesses {}\n\
+         procs_running {running}\nprocs_blocked 0\nsoftirq {} {}\n",
+        irqs.total(),
+        counts.join(" "),
+        irqs.switches,
+        irqs.forks.max(1),
+        irqs.softirqs.iter().sum::<u64>(),
+        softirqs.join(" "),
     ))
 }
 
@@ -189,11 +196,16 @@ fn uptime(k: &mut Kernel, host: &mut dyn Host, _tid: TaskId) -> Text {
 }
 
 fn interrupts(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
-    let ticks = k.retired / k.config.slice.max(1);
     let mut out = format!("{:12}{:<10} \n", "", "CPU0");
+    let count = |irq: Irq| k.irq.counts[irq as usize];
+    for (number, irq, what) in
+        [(1, Irq::Terminal, "terminal"), (2, Irq::Host, "host"), (3, Irq::Network, "network")]
+    {
+        let _ = writeln!(out, "{number:>4}: {:10}   emu-edge      {what}", count(irq));
+    }
     for (name, count, what) in [
         ("NMI", 0, "Non-maskable interrupts"),
-        ("LOC", ticks, "Local timer interrupts"),
+        ("LOC", count(Irq::Timer), "Local timer interrupts"),
         ("SPU", 0, "Spurious interrupts"),
         ("RES", 0, "Rescheduling interrupts"),
         ("CAL", 0, "Function call interrupts"),
@@ -206,11 +218,8 @@ fn interrupts(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
 }
 
 fn softirqs(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
-    let ticks = k.retired / k.config.slice.max(1);
     let mut out = format!("{:20}{:<10} \n", "", "CPU0");
-    for name in ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"]
-    {
-        let count = if name == "TIMER" { ticks } else { 0 };
+    for (name, count) in SOFTIRQ_NAMES.iter().zip(k.irq.softirqs) {
         let _ = writeln!(out, "{:>12} {count:10}", format!("{name}:"));
     }
     Ok(out)
