@@ -212,11 +212,6 @@ pub(crate) trait FileOps {
         let _ = (ctx, id, flags);
         Err(Errno::ENXIO.into())
     }
-    /// What a mapping of it maps. The access mode was checked. `ENODEV` for what cannot be mapped.
-    fn mmap(&self, ctx: &mut Ctx<'_>, id: FileId, request: &MapRequest) -> Result<MapSource, Errno> {
-        let _ = (ctx, id, request);
-        Err(Errno::ENODEV)
-    }
     /// The last reference is gone.
     fn release(&self, k: &mut Kernel, id: FileId) {
         let _ = (k, id);
