@@ -117,6 +117,8 @@ pub struct Kernel {
     pub vfs: Vfs,
     /// Clocks and timers.
     pub time: Clocks,
+    /// How the first process died, if a signal of a fault killed it: signal, address, where.
+    pub death: Option<String>,
     /// How often each system call was made, by number.
     pub syscall_counts: Arc<[u64; SYSCALL_NUMBERS]>,
     /// Gaps reported so far, by name.
@@ -166,6 +168,7 @@ impl Kernel {
             sysctls: Sysctls::default(),
             vfs: Vfs::new(),
             time: Clocks::default(),
+            death: None,
             syscall_counts: Arc::new([0; SYSCALL_NUMBERS]),
             gaps_seen: BTreeSet::new(),
             gaps_new: Vec::new(),
