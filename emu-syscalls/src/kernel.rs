@@ -11,6 +11,7 @@ use emu_core::mem::{Memory, SpaceId};
 use crate::arena::Arena;
 use crate::file::epoll::Epolls;
 use crate::file::eventfd::{EventFd, EventFdId};
+use crate::entry::irq::Irqs;
 use crate::file::fdtable::{FdTable, FdTableId};
 use crate::file::inotify::Inotifies;
 use crate::file::pipe::{Pipe, PipeId};
@@ -21,6 +22,7 @@ use crate::log::Log;
 use crate::mm::{Mm, MmId};
 use crate::net::Net;
 use crate::observe::Observer;
+use crate::task::pids::Pids;
 use crate::task::sched::Scheduler;
 use crate::task::sighand::{SigHand, SigHandId};
 use crate::task::wait::{WaitKey, WaitQueues};
@@ -121,6 +123,14 @@ pub struct Kernel {
     pub death: Option<String>,
     /// How often each system call was made, by number.
     pub syscall_counts: Arc<[u64; SYSCALL_NUMBERS]>,
+    /// Interrupts and softirqs.
+    pub irq: Irqs,
+    /// Numbers of tasks.
+    pub pids: Pids,
+    /// The task that ran last.
+    pub last_ran: Option<TaskId>,
+    /// Domain name that `uname` gives; the node name is [`Config::hostname`].
+    pub domainname: Vec<u8>,
     /// Gaps reported so far, by name.
     pub gaps_seen: BTreeSet<String>,
     /// Gaps not yet told to the user.
@@ -170,6 +180,10 @@ impl Kernel {
             time: Clocks::default(),
             death: None,
             syscall_counts: Arc::new([0; SYSCALL_NUMBERS]),
+            irq: Irqs::default(),
+            pids: Pids::default(),
+            last_ran: None,
+            domainname: b"(none)".to_vec(),
             gaps_seen: BTreeSet::new(),
             gaps_new: Vec::new(),
             observer: Observer::default(),

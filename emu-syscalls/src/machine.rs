@@ -4,11 +4,14 @@
 
 use emu_core::engine::{Engine, Exit};
 
+use crate::entry::irq::{self, Irq};
 use crate::kernel::{Config, Kernel};
-use crate::seam::{Direction, Host, HostEvent, Stream};
+use crate::seam::{Direction, Host, Stream};
 use crate::task::exec::start::{First, StartError};
-use crate::task::wait::{WaitKey, wake_expired};
+use crate::task::sched::Turn;
+use crate::task::wait::WaitKey;
 use crate::task::{RunState, TaskId, exec, signal};
+use crate::time::timer::run_cpu_timers;
 use crate::{entry, file};
 
 /// Why [`Machine::run`] came back.
@@ -98,64 +101,103 @@ impl Machine {
     /// Gives `tid` one slice: the rest of a call, then user mode until something happens.
     fn run_task(&mut self, host: &mut dyn Host, tid: TaskId, stop_at: u64) {
         let k = &mut self.kernel;
+        if k.last_ran != Some(tid) {
+            k.last_ran = Some(tid);
+            k.irq.switches += 1;
+        }
+        let began = k.retired;
         if let Some(call) = k.task_mut(tid).call.take() {
             entry::run_call(k, host, tid, call);
         } else if k.task(tid).in_kernel {
+            entry::leave(k, host, tid);
+        } else if signal::pending(k, tid) {
+            // Sent while it was preempted in user mode: the interrupt that took the processor had come before.
+            entry::enter(k, tid, entry::NO_SYSCALL);
             entry::leave(k, host, tid);
         }
         let slice_end = k.retired.saturating_add(k.config.slice).min(stop_at);
         loop {
             let k = &mut self.kernel;
-            if k.sched.current != Some(tid) || k.retired >= slice_end {
+            // `execve` may have given the running thread its leader's number: then the turn ends here.
+            if k.sched.current != Some(tid) || k.sched.need_resched || k.retired >= slice_end {
                 break;
             }
-            let Some(task) = k.tasks.get_mut(tid) else { return };
+            let tick_in = k.irq.next_tick.saturating_sub(k.irq.work);
+            if tick_in == 0 {
+                self.tick(host, tid);
+                continue;
+            }
+            let Some(task) = k.tasks.get_mut(tid) else { break };
             if task.state != RunState::Runnable || task.in_kernel {
                 break;
             }
             let Some(mm) = task.mm.and_then(|id| k.mms.get(id)) else { break };
             let before = task.cpu.icount;
-            let exit = self.engine.run(&mut task.cpu, &mut k.mem, mm.space, before + (slice_end - k.retired));
+            let budget = tick_in.min(slice_end - k.retired);
+            let exit = self.engine.run(&mut task.cpu, &mut k.mem, mm.space, before + budget);
             let ran = task.cpu.icount - before;
             task.user_instructions += ran;
             k.retired += ran;
+            k.irq.work += ran;
             match exit {
                 Exit::Budget => {}
                 Exit::Seam(instr) => self.seam_instruction(host, tid, instr),
-                other => entry::engine_exit(k, host, tid, &other),
+                other => {
+                    k.irq.work += EXIT_WORK;
+                    entry::engine_exit(k, host, tid, &other);
+                }
             }
-            if !self.kernel.gaps_new.is_empty() || self.kernel.observer.on {
+            if !self.kernel.gaps_new.is_empty() || !self.kernel.observer.events.is_empty() {
                 break;
             }
         }
-        if self.kernel.retired >= slice_end {
-            self.tick(host, tid);
+        let k = &mut self.kernel;
+        let ran = k.retired - began;
+        let turn = if std::mem::take(&mut k.sched.yielded) { Turn::Yielded } else { Turn::SliceOver };
+        if k.retired >= slice_end || k.sched.need_resched || turn == Turn::Yielded {
+            if k.sched.contains(tid) {
+                preempted(k, tid, turn);
+            }
+            k.turn_over(tid, ran, turn);
+        } else if let Some(task) = k.tasks.get_mut(tid) {
+            // It waits, or its turn goes on: what it ran counts either way.
+            let weighted = task.sched.weighted(ran, task.nice);
+            task.sched.vruntime = task.sched.vruntime.saturating_add(weighted);
         }
     }
 
-    /// The timer interrupt at the end of a slice: time goes on, host events are taken, the next task gets its turn.
+    /// The timer interrupt: the running task enters the kernel, time goes on, host events are taken, and what is pending is
+    /// done on the way back.
     fn tick(&mut self, host: &mut dyn Host, tid: TaskId) {
         let k = &mut self.kernel;
-        let now = k.time.monotonic(host, k.retired);
-        wake_expired(k, now);
-        for event in host.poll(k.retired) {
-            host_event(k, host, event);
-        }
-        if k.sched.current == Some(tid) {
-            k.sched.rotate();
-        }
-        // A signal may have come for a task that never enters the kernel by itself.
-        if let Some(task) = k.tasks.get(tid)
-            && task.state == RunState::Runnable
-            && !task.in_kernel
-            && signal::pending(k, tid)
-        {
+        k.irq.next_tick = k.irq.work.saturating_add(TICK);
+        let in_user =
+            k.tasks.get(tid).is_some_and(|task| task.state == RunState::Runnable && !task.in_kernel);
+        if in_user {
             entry::enter(k, tid, entry::NO_SYSCALL);
+        }
+        irq::top_half(k, Irq::Timer);
+        for event in host.poll(k.retired) {
+            irq::host_interrupt(k, event);
+        }
+        if let Some(gid) = k.tasks.get(tid).map(|task| task.group) {
+            run_cpu_timers(k, gid);
+        }
+        if in_user {
+            entry::leave(k, host, tid);
+        } else {
+            irq::run_softirqs(k, host);
         }
     }
 
     fn idle(&mut self, host: &mut dyn Host) -> Option<Stopped> {
         let k = &mut self.kernel;
+        if k.irq.raised != 0 {
+            irq::run_softirqs(k, host);
+            if !k.sched.is_empty() {
+                return None;
+            }
+        }
         let mut interest = Vec::new();
         for stream in [Stream::Stdin, Stream::Stdout, Stream::Stderr] {
             for direction in [Direction::Read, Direction::Write] {
@@ -170,12 +212,14 @@ impl Machine {
         if until.is_none() && interest.is_empty() {
             return Some(Stopped::Deadlock(deadlock_report(k)));
         }
-        let events = host.wait(k.retired, until, &interest);
-        for event in events {
-            host_event(k, host, event);
+        let since = k.time.monotonic(host, k.retired);
+        for event in host.wait(k.retired, until, &interest) {
+            irq::host_interrupt(k, event);
         }
         let now = k.time.monotonic(host, k.retired);
-        wake_expired(k, now);
+        k.irq.idle_ns += now - since;
+        irq::top_half(k, Irq::Timer);
+        irq::run_softirqs(k, host);
         None
     }
 
@@ -194,26 +238,34 @@ impl Machine {
         let Some(mm) = task.mm.and_then(|id| k.mms.get(id)) else { return };
         let before = task.cpu.icount;
         let done = self.engine.complete(&mut task.cpu, &mut k.mem, mm.space, value);
-        k.retired += task.cpu.icount - before;
+        let ran = task.cpu.icount - before;
+        task.user_instructions += ran;
+        k.retired += ran;
+        k.irq.work += ran;
         if let Err(raised) = done {
             entry::exception(k, host, tid, raised);
         }
     }
 }
 
-/// Takes an event of the host: the top half wakes those who wait for it.
-fn host_event(k: &mut Kernel, host: &mut dyn Host, event: HostEvent) {
-    match event {
-        HostEvent::Readable(stream) => {
-            file::tty::host_readable(k, host, stream);
-            k.wake(WaitKey::Host(stream, Direction::Read));
+/// Work between two timer interrupts, in instructions: about a millisecond.
+const TICK: u64 = 200_000;
+/// What an entry into the kernel counts for, in instructions, so that time goes on for those who only make calls.
+const EXIT_WORK: u64 = 100;
+
+/// A task lost the processor while it could go on: its restartable sequence is looked at before it runs again.
+fn preempted(k: &mut Kernel, tid: TaskId, turn: Turn) {
+    let Some(task) = k.tasks.get_mut(tid) else { return };
+    if turn == Turn::Yielded {
+        task.usage.voluntary += 1;
+    } else {
+        task.usage.involuntary += 1;
+    }
+    if task.rseq.0 != 0 {
+        task.work.rseq = true;
+        if !task.in_kernel {
+            entry::enter(k, tid, entry::NO_SYSCALL);
         }
-        HostEvent::Writable(stream) => {
-            file::tty::host_writable(k, host);
-            k.wake(WaitKey::Host(stream, Direction::Write));
-        }
-        HostEvent::WindowSize => file::tty::host_resized(k, host),
-        HostEvent::Signal(number) => signal::from_host(k, number),
     }
 }
 

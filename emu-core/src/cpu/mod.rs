@@ -6,6 +6,8 @@
 //! **Invariant**: plain data, no pointer, no handle. At every engine exit every field is exact: no lazily kept
 //! flag is outstanding, and `rip` and `icount` stand at an instruction boundary.
 
+pub mod xsave;
+
 /// Indices into [`Cpu::regs`], in the encoding order of the instruction set.
 pub mod reg {
     /// rax

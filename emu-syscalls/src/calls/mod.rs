@@ -18,3 +18,14 @@ pub(crate) mod signalfd;
 pub(crate) mod socket;
 pub(crate) mod splice;
 pub(crate) mod timerfd;
+
+pub(crate) mod clock;
+pub(crate) mod creds;
+pub(crate) mod futex;
+pub(crate) mod limits;
+pub(crate) mod misc;
+pub(crate) mod prctl;
+pub(crate) mod process;
+pub(crate) mod sched;
+pub(crate) mod signal;
+pub(crate) mod timer;

@@ -6,6 +6,8 @@
 //! **Invariant**: while a task is in the kernel, its user registers are the `pt_regs` in supervisor memory and nowhere
 //! else; whoever wants them (signals, ptrace, /proc, restarts) reads and writes those.
 
+pub mod irq;
+
 use std::sync::Arc;
 
 use emu_core::cpu::{Exception, Vector, pf, reg};
@@ -279,8 +281,11 @@ fn back_to_user(k: &mut Kernel, tid: TaskId) {
     task.in_kernel = false;
 }
 
-/// The way out: delivers signals, then returns to user mode, if the task may still run.
+/// The way out: runs raised softirqs, delivers signals, then returns to user mode, if the task may still run.
 pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
+    if k.irq.raised != 0 {
+        irq::run_softirqs(k, host);
+    }
     signal::deliver(k, host, tid);
     let Some(task) = k.tasks.get(tid) else { return };
     if task.state == RunState::Runnable && task.in_kernel {
@@ -292,6 +297,8 @@ pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
 pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     let task = k.task_mut(tid);
     task.syscalls += 1;
+    k.irq.syscalls += 1;
+    let task = k.task_mut(tid);
     let nr = task.cpu.regs[reg::RAX];
     enter(k, tid, nr);
     let regs = k.user_regs(tid);
@@ -315,7 +322,8 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
     call.runs += 1;
     let mut ctx = Ctx { k, host, tid, call };
     let result = dispatch(&mut ctx);
-    let Ctx { k, host, call, .. } = ctx;
+    // `execve` in a thread that was not the leader changes the task's number.
+    let Ctx { k, host, call, tid } = ctx;
     let value = match result {
         Ok(value) => Ok(value),
         Err(Stop::Errno(errno)) => Err(errno),
@@ -345,6 +353,9 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
     };
     k.observer.note(k.retired, || Event::SyscallExit { tid, call, result: value });
     if k.tasks.contains(tid) {
+        if value.is_err_and(Errno::is_restart) {
+            k.task_mut(tid).work.restart = true;
+        }
         let mut regs = k.user_regs(tid);
         regs.ax = value.unwrap_or_else(Errno::to_reg);
         k.set_user_regs(tid, &regs);
@@ -370,6 +381,7 @@ fn unsupported(k: &mut Kernel, tid: TaskId, call: &Call, why: &str) {
 pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Exception) {
     let rip = k.task(tid).cpu.rip;
     let retired = k.retired;
+    k.irq.exceptions += 1;
     k.observer.note(retired, || Event::Exception { tid, exception, rip });
     enter(k, tid, NO_SYSCALL);
     if exception.vector == Vector::PageFault {
@@ -385,8 +397,9 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
         } else {
             page_fault(k, host, tid, exception.address, access)
         };
-        if let Err(bad) = answer {
-            signal::force_fault(k, tid, exception, Some(bad));
+        match answer {
+            Ok(()) => k.task_mut(tid).usage.minor_faults += 1,
+            Err(bad) => signal::force_fault(k, tid, exception, Some(bad)),
         }
     } else {
         signal::force_fault(k, tid, exception, None);

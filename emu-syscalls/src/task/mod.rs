@@ -14,12 +14,25 @@ use crate::file::fdtable::FdTableId;
 use crate::mm::MmId;
 use crate::vfs::Loc;
 
+pub mod creds;
+pub mod deliver;
 pub mod exec;
+pub mod exit;
+pub mod fork;
+pub mod frame;
+pub mod futex;
+pub mod jobs;
+pub mod pids;
+pub mod reap;
+pub mod rseq;
 pub mod sched;
 pub mod sighand;
 pub mod signal;
 pub mod wait;
 
+use futex::FutexWait;
+use reap::GroupChange;
+use sched::SchedParams;
 use sighand::{SigHandId, SigQueue, SigSet};
 use wait::Wait;
 
@@ -121,6 +134,101 @@ pub struct Task {
     pub syscalls: u64,
     /// Monotonic time of its start in ns.
     pub start_ns: u64,
+    /// Scheduling policy and parameters.
+    pub sched: SchedParams,
+    /// Page faults and context switches.
+    pub usage: Usage,
+    /// The last exception, for signal frames.
+    pub trap: Trap,
+    /// What prctl(2) and personality(2) set.
+    pub attrs: TaskAttrs,
+    /// What the way back to user mode must look at besides signals.
+    pub work: Work,
+    /// Set in the child of a `vfork` until it releases its parent's memory.
+    pub vfork_child: bool,
+    /// Wait status of the thread once it ended.
+    pub exit_status: u32,
+    /// What a waker needs to know of a wait on a futex.
+    pub futex: FutexWait,
+}
+
+/// Page faults and context switches of a task, or sums of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Faults answered without a host file.
+    pub minor_faults: u64,
+    /// Faults that read a host file.
+    pub major_faults: u64,
+    /// Switches because the task waited.
+    pub voluntary: u64,
+    /// Switches because its slice was over.
+    pub involuntary: u64,
+    /// Time in user mode, in ns (instructions); only in sums.
+    pub user_ns: u64,
+    /// Time in the kernel, in ns; only in sums.
+    pub system_ns: u64,
+    /// Largest resident memory in pages; only in sums.
+    pub max_resident: u64,
+}
+
+impl Usage {
+    /// Adds another's.
+    pub fn add(&mut self, other: &Usage) {
+        self.minor_faults += other.minor_faults;
+        self.major_faults += other.major_faults;
+        self.voluntary += other.voluntary;
+        self.involuntary += other.involuntary;
+        self.user_ns += other.user_ns;
+        self.system_ns += other.system_ns;
+        self.max_resident = self.max_resident.max(other.max_resident);
+    }
+}
+
+/// The last exception of a task (`thread.trap_nr`, `error_code`, `cr2`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trap {
+    /// Vector.
+    pub vector: u64,
+    /// Error code.
+    pub error_code: u64,
+    /// Faulting address.
+    pub cr2: u64,
+}
+
+/// Attributes that prctl(2) and personality(2) set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskAttrs {
+    /// Signal sent when the parent thread ends; 0 for none.
+    pub parent_death_signal: u8,
+    /// `PR_SET_NO_NEW_PRIVS`
+    pub no_new_privs: bool,
+    /// Timer slack in ns.
+    pub timer_slack_ns: u64,
+    /// Execution domain.
+    pub personality: u32,
+    /// I/O priority.
+    pub ioprio: u32,
+}
+
+impl Default for TaskAttrs {
+    fn default() -> Self {
+        TaskAttrs {
+            parent_death_signal: 0,
+            no_new_privs: false,
+            timer_slack_ns: 50_000,
+            personality: 0,
+            ioprio: 0,
+        }
+    }
+}
+
+/// What the way back to user mode must look at besides signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// The call ended with a number that asks for a restart.
+    pub restart: bool,
+    /// The task was preempted or got a signal since its restartable sequence was last looked at.
+    pub rseq: bool,
 }
 
 /// A process.
@@ -128,7 +236,7 @@ pub struct Task {
 pub struct ThreadGroup {
     /// Its number.
     pub id: GroupId,
-    /// Its threads, the leader first while it lives.
+    /// Its threads, the leader first; an ended leader stays until the process was waited for.
     pub threads: Vec<TaskId>,
     /// Parent process.
     pub parent: Option<GroupId>,
@@ -148,6 +256,186 @@ pub struct ThreadGroup {
     pub tty: Option<crate::file::tty::TtyId>,
     /// Resource limits: soft and hard, indexed by RLIMIT_*.
     pub rlimits: [(u64, u64); 16],
+    /// Thread of the parent that made it (`prctl(PR_SET_PDEATHSIG)`, `__WNOTHREAD`).
+    pub parent_thread: TaskId,
+    /// Child processes that were not waited for.
+    pub children: imbl::OrdSet<GroupId>,
+    /// Job control.
+    pub stop: jobs::StopState,
+    /// What a parent may still wait for.
+    pub change: Option<GroupChange>,
+    /// Resources used by threads that ended.
+    pub dead_usage: Usage,
+    /// Resources used by children that were waited for, with theirs.
+    pub child_usage: Usage,
+    /// Timers.
+    pub timers: crate::time::timer::GroupTimers,
+    /// `PR_SET_CHILD_SUBREAPER`
+    pub subreaper: bool,
+    /// `PR_SET_DUMPABLE`
+    pub dumpable: u8,
+    /// It has called `execve` since it was made (`setpgid` answers EACCES then).
+    pub has_execed: bool,
+    /// `/proc/PID/oom_score_adj`
+    pub oom_score_adj: i32,
+}
+
+/// `RLIM_INFINITY`
+pub const RLIM_INFINITY: u64 = u64::MAX;
+
+/// Limits of the first process: Linux's INIT_RLIMITS with the descriptors and locked memory that systems give.
+pub const INIT_RLIMITS: [(u64, u64); 16] = [
+    (RLIM_INFINITY, RLIM_INFINITY),
+    (RLIM_INFINITY, RLIM_INFINITY),
+    (RLIM_INFINITY, RLIM_INFINITY),
+    (8 << 20, RLIM_INFINITY),
+    (0, RLIM_INFINITY),
+    (RLIM_INFINITY, RLIM_INFINITY),
+    (31_000, 31_000),
+    (1024, 1_048_576),
+    (8 << 20, 8 << 20),
+    (RLIM_INFINITY, RLIM_INFINITY),
+    (RLIM_INFINITY, RLIM_INFINITY),
+    (31_000, 31_000),
+    (819_200, 819_200),
+    (0, 0),
+    (0, 0),
+    (RLIM_INFINITY, RLIM_INFINITY),
+];
+
+/// What a new task is made of; the rest starts as Linux starts the first one.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// Its number.
+    pub tid: TaskId,
+    /// Its process.
+    pub group: GroupId,
+    /// Processor state.
+    pub cpu: Cpu,
+    /// Top of its kernel stack.
+    pub kernel_stack_top: u64,
+    /// Memory.
+    pub mm: MmId,
+    /// Descriptors.
+    pub fds: FdTableId,
+    /// Directories.
+    pub fs: FsId,
+    /// Dispositions.
+    pub sighand: SigHandId,
+    /// Credentials.
+    pub creds: Creds,
+    /// Name.
+    pub comm: Vec<u8>,
+    /// Monotonic time of its start in ns.
+    pub start_ns: u64,
+}
+
+impl Task {
+    /// A runnable task in user mode with nothing pending. The caller puts it into the arena and on the run queue.
+    #[must_use]
+    pub fn new(new: NewTask) -> Self {
+        Task {
+            tid: new.tid,
+            group: new.group,
+            cpu: new.cpu,
+            kernel_stack_top: new.kernel_stack_top,
+            in_kernel: false,
+            state: RunState::Runnable,
+            call: None,
+            restart_call: None,
+            mm: Some(new.mm),
+            fds: new.fds,
+            fs: new.fs,
+            sighand: new.sighand,
+            pending: SigQueue::default(),
+            blocked: SigSet::default(),
+            saved_mask: None,
+            altstack: (0, 0, 0),
+            creds: new.creds,
+            comm: new.comm,
+            clear_child_tid: 0,
+            robust_list: (0, 0),
+            rseq: (0, 0, 0),
+            nice: 0,
+            user_instructions: 0,
+            syscalls: 0,
+            start_ns: new.start_ns,
+            sched: SchedParams::default(),
+            usage: Usage::default(),
+            trap: Trap::default(),
+            attrs: TaskAttrs::default(),
+            work: Work::default(),
+            vfork_child: false,
+            exit_status: 0,
+            futex: FutexWait::default(),
+        }
+    }
+
+    /// Time in user mode in ns: an instruction counts as one.
+    #[must_use]
+    pub fn user_ns(&self) -> u64 {
+        self.user_instructions
+    }
+    /// Time in the kernel in ns, at a nominal cost a call.
+    #[must_use]
+    pub fn system_ns(&self) -> u64 {
+        self.syscalls.saturating_mul(NS_PER_SYSCALL)
+    }
+    /// Time in ns on the processor.
+    #[must_use]
+    pub fn cpu_ns(&self) -> u64 {
+        self.user_ns().saturating_add(self.system_ns())
+    }
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.state == RunState::Zombie
+    }
+    /// Resources used so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage { user_ns: self.user_ns(), system_ns: self.system_ns(), ..self.usage }
+    }
+}
+
+/// Nominal time that a system call takes in the kernel.
+pub const NS_PER_SYSCALL: u64 = 200;
+
+impl ThreadGroup {
+    /// A process with one thread, in its parent's process group and session if it has one, else in its own.
+    #[must_use]
+    pub fn new(leader: TaskId, parent: Option<&ThreadGroup>) -> Self {
+        let id = GroupId(leader.0);
+        ThreadGroup {
+            id,
+            threads: vec![leader],
+            parent: parent.map(|parent| parent.id),
+            pgid: parent.map_or(id, |parent| parent.pgid),
+            sid: parent.map_or(id, |parent| parent.sid),
+            exit_signal: sighand::sig::CHLD,
+            status: None,
+            exiting: None,
+            pending: SigQueue::default(),
+            tty: parent.and_then(|parent| parent.tty),
+            rlimits: parent.map_or(INIT_RLIMITS, |parent| parent.rlimits),
+            parent_thread: TaskId(parent.map_or(1, |parent| parent.id.0)),
+            children: imbl::OrdSet::new(),
+            stop: jobs::StopState::default(),
+            change: None,
+            dead_usage: Usage::default(),
+            child_usage: Usage::default(),
+            timers: crate::time::timer::GroupTimers::default(),
+            subreaper: false,
+            dumpable: 1,
+            has_execed: false,
+            oom_score_adj: parent.map_or(0, |parent| parent.oom_score_adj),
+        }
+    }
+    /// Its leading thread.
+    #[must_use]
+    pub fn leader(&self) -> TaskId {
+        TaskId(self.id.0)
+    }
 }
 
 /// Directories of a task.

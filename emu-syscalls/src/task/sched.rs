@@ -1,43 +1,176 @@
-//! Who runs next: a round-robin queue of runnable tasks.
+//! Who runs next: real-time policies by priority, then everybody else by virtual runtime.
+//!
+//! Key types: [`Scheduler`], [`SchedParams`]. Every operation takes logarithmic time.
 //!
 //! **Invariant**: exactly the runnable tasks are in the queue, each once; the order follows from what the guest did.
 
 use crate::task::TaskId;
 
+/// `SCHED_*` numbers (sched(7)).
+#[allow(missing_docs, reason = "the names of sched(7)")]
+pub mod policy {
+    pub const NORMAL: u32 = 0;
+    pub const FIFO: u32 = 1;
+    pub const RR: u32 = 2;
+    pub const BATCH: u32 = 3;
+    pub const IDLE: u32 = 5;
+    pub const DEADLINE: u32 = 6;
+}
+
+/// Scheduling parameters of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchedParams {
+    /// One of [`policy`].
+    pub policy: u32,
+    /// Real-time priority, 1 to 99; 0 for others.
+    pub priority: u32,
+    /// `SCHED_FLAG_RESET_ON_FORK`
+    pub reset_on_fork: bool,
+    /// Processors it may run on, a bit each.
+    pub affinity: u64,
+    /// Weighted instructions it ran: who has the least runs next.
+    pub vruntime: u64,
+}
+
+impl Default for SchedParams {
+    fn default() -> Self {
+        SchedParams { policy: policy::NORMAL, priority: 0, reset_on_fork: false, affinity: 1, vruntime: 0 }
+    }
+}
+
+/// Weights of nice values -20 to 19 (`sched_prio_to_weight`: a step is a factor of about 1.25).
+const WEIGHTS: [u64; 40] = [
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121,
+    2501, 1991, 1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29,
+    23, 18, 15,
+];
+
+impl SchedParams {
+    /// Whether it has a real-time policy.
+    #[must_use]
+    pub fn is_realtime(&self) -> bool {
+        matches!(self.policy, policy::FIFO | policy::RR)
+    }
+    /// What `ran` instructions count for at a nice value.
+    #[must_use]
+    pub fn weighted(&self, ran: u64, nice: i32) -> u64 {
+        let index = usize::try_from(nice.clamp(-20, 19) + 20).unwrap_or(20);
+        let weight = if self.policy == policy::IDLE { 3 } else { WEIGHTS[index] };
+        (ran.saturating_mul(1024) / weight).max(1)
+    }
+}
+
+/// Place in the queue: class (lower first), virtual runtime, arrival.
+type Place = (u32, u64, u64);
+
 /// The run queue.
 #[derive(Debug, Clone, Default)]
 pub struct Scheduler {
-    queue: imbl::Vector<TaskId>,
-    /// Task that runs, at the head while it has its slice.
+    queue: imbl::OrdMap<Place, TaskId>,
+    places: imbl::OrdMap<TaskId, Place>,
+    /// Task that runs; it stays in the queue.
     pub current: Option<TaskId>,
+    /// Somebody who should run before the current task became runnable.
+    pub need_resched: bool,
+    /// The current task gives way (`sched_yield`).
+    pub yielded: bool,
+    arrivals: u64,
+    min_vruntime: u64,
 }
 
+/// How far behind the others a task that slept may start: it gets a turn soon, but no credit for its sleep.
+const SLEEPER_CREDIT: u64 = 100_000;
+
 impl Scheduler {
-    /// Adds a task at the end; nothing if it is there.
+    /// Adds a task with default parameters; nothing if it is there.
     pub fn add(&mut self, tid: TaskId) {
-        if !self.queue.contains(&tid) {
-            self.queue.push_back(tid);
+        let mut params = SchedParams::default();
+        self.add_with(tid, &mut params);
+    }
+
+    /// Adds a task; nothing if it is there. Its virtual runtime is brought up to date.
+    pub fn add_with(&mut self, tid: TaskId, params: &mut SchedParams) {
+        if self.places.contains_key(&tid) {
+            return;
+        }
+        params.vruntime = params.vruntime.max(self.min_vruntime.saturating_sub(SLEEPER_CREDIT));
+        self.arrivals += 1;
+        let place = if params.is_realtime() {
+            (99 - params.priority.min(99), 0, self.arrivals)
+        } else {
+            (100, params.vruntime, self.arrivals)
+        };
+        self.insert(tid, place);
+        if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
+            && place.0 < current.0
+        {
+            self.need_resched = true;
         }
     }
+
+    fn insert(&mut self, tid: TaskId, place: Place) {
+        self.queue.insert(place, tid);
+        self.places.insert(tid, place);
+    }
+
     /// Takes a task off.
     pub fn remove(&mut self, tid: TaskId) {
-        if let Some(index) = self.queue.index_of(&tid) {
-            self.queue.remove(index);
+        if let Some(place) = self.places.remove(&tid) {
+            self.queue.remove(&place);
         }
         if self.current == Some(tid) {
             self.current = None;
         }
     }
+
     /// The task to run now.
     pub fn pick(&mut self) -> Option<TaskId> {
-        self.current = self.queue.front().copied();
+        self.need_resched = false;
+        self.current = self.queue.get_min().map(|(_, tid)| *tid);
         self.current
     }
-    /// Puts the running task behind all others.
-    pub fn rotate(&mut self) {
-        if let Some(tid) = self.queue.pop_front() {
-            self.queue.push_back(tid);
+
+    /// Accounts what a task in the queue ran and finds its new place. `yielded` puts it behind its equals.
+    pub fn ran(&mut self, tid: TaskId, params: &mut SchedParams, weighted: u64, turn: Turn) {
+        params.vruntime = params.vruntime.saturating_add(weighted);
+        let Some(old) = self.places.get(&tid).copied() else { return };
+        self.arrivals += 1;
+        let place = if params.is_realtime() {
+            let keeps = params.policy == policy::FIFO && turn == Turn::SliceOver;
+            (99 - params.priority.min(99), 0, if keeps { old.2 } else { self.arrivals })
+        } else {
+            if turn == Turn::Yielded
+                && let Some((last, _)) = self.queue.get_max()
+                && last.0 == 100
+            {
+                params.vruntime = params.vruntime.max(last.1);
+            }
+            (100, params.vruntime, self.arrivals)
+        };
+        self.queue.remove(&old);
+        self.insert(tid, place);
+        if let Some((first, _)) = self.queue.get_min()
+            && first.0 == 100
+        {
+            self.min_vruntime = self.min_vruntime.max(first.1);
         }
+    }
+
+    /// Puts a task at the place its changed parameters give it.
+    pub fn changed(&mut self, tid: TaskId, params: &mut SchedParams) {
+        if self.places.contains_key(&tid) {
+            let current = self.current;
+            self.remove(tid);
+            self.add_with(tid, params);
+            self.current = current;
+            self.need_resched = true;
+        }
+    }
+
+    /// Whether a task is in the queue.
+    #[must_use]
+    pub fn contains(&self, tid: TaskId) -> bool {
+        self.places.contains_key(&tid)
     }
     /// How many can run.
     #[must_use]
@@ -48,5 +181,62 @@ impl Scheduler {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
+    }
+}
+
+/// Why a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The slice is over, or somebody more important came.
+    SliceOver,
+    /// The task gave way.
+    Yielded,
+}
+
+impl crate::kernel::Kernel {
+    /// Puts a runnable task on the run queue.
+    pub fn enqueue(&mut self, tid: TaskId) {
+        if let Some(task) = self.tasks.get_mut(tid) {
+            self.sched.add_with(tid, &mut task.sched);
+        }
+    }
+    /// Accounts `ran` instructions to a task whose turn ended.
+    pub fn turn_over(&mut self, tid: TaskId, ran: u64, turn: Turn) {
+        if let Some(task) = self.tasks.get_mut(tid) {
+            let weighted = task.sched.weighted(ran, task.nice);
+            self.sched.ran(tid, &mut task.sched, weighted, turn);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_tasks_take_turns() {
+        let mut sched = Scheduler::default();
+        let mut params = [SchedParams::default(); 3];
+        for (i, p) in params.iter_mut().enumerate() {
+            sched.add_with(TaskId(u32::try_from(i).unwrap()), p);
+        }
+        let mut order = Vec::new();
+        for _ in 0..6 {
+            let tid = sched.pick().unwrap();
+            order.push(tid.0);
+            sched.ran(tid, &mut params[tid.0 as usize], 1000, Turn::SliceOver);
+        }
+        assert_eq!(order, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_realtime_task_runs_first() {
+        let mut sched = Scheduler::default();
+        sched.add_with(TaskId(1), &mut SchedParams::default());
+        sched.pick();
+        let mut fifo = SchedParams { policy: policy::FIFO, priority: 5, ..SchedParams::default() };
+        sched.add_with(TaskId(2), &mut fifo);
+        assert!(sched.need_resched);
+        assert_eq!(sched.pick(), Some(TaskId(2)));
     }
 }

@@ -168,7 +168,9 @@ impl WaitQueues {
 /// Parks a task.
 pub fn park(k: &mut Kernel, tid: TaskId, wait: Wait) {
     k.waits.add(tid, &wait);
-    k.task_mut(tid).state = RunState::Parked(wait);
+    let task = k.task_mut(tid);
+    task.usage.voluntary += 1;
+    task.state = RunState::Parked(wait);
     k.sched.remove(tid);
 }
 
@@ -179,8 +181,22 @@ pub fn unpark(k: &mut Kernel, tid: TaskId) -> bool {
     let wait = wait.clone();
     task.state = RunState::Runnable;
     k.waits.remove(tid, &wait);
-    k.sched.add(tid);
+    k.enqueue(tid);
     true
+}
+
+/// Moves a parked task from one key to another (`FUTEX_CMP_REQUEUE`), behind those who wait there.
+pub fn rekey(k: &mut Kernel, tid: TaskId, from: WaitKey, to: WaitKey) {
+    let Some(task) = k.tasks.get_mut(tid) else { return };
+    let RunState::Parked(wait) = &mut task.state else { return };
+    k.waits.remove(tid, wait);
+    for key in &mut wait.keys {
+        if *key == from {
+            *key = to;
+        }
+    }
+    let wait = wait.clone();
+    k.waits.add(tid, &wait);
 }
 
 /// Wakes all who wait for `key`.

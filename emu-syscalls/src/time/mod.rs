@@ -1,8 +1,18 @@
 //! Clocks and timers of the machine.
 //!
+//! Key types: [`Clocks`], [`timer::TimerQueue`]. Time that tasks used is counted in instructions, one nanosecond each.
+//!
 //! **Invariant**: time comes from the seam; what the guest reads never goes back on a monotonic clock.
 
+use crate::abi::errno::Errno;
+use crate::arg::Addr;
+use crate::ctx::Ctx;
 use crate::seam::Host;
+
+pub mod timer;
+
+/// Nanoseconds in a second.
+pub const NS_PER_SEC: u64 = 1_000_000_000;
 
 /// Clocks.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +23,10 @@ pub struct Clocks {
     pub realtime_offset_ns: i64,
     /// Monotonic time at which the machine started, in ns.
     pub boot_ns: u64,
+    /// Raised when the wall clock is set: absolute waits on it look again.
+    pub set_count: u64,
+    /// Armed timers.
+    pub timers: timer::TimerQueue,
 }
 
 impl Clocks {
@@ -25,12 +39,59 @@ impl Clocks {
     pub fn realtime(&mut self, host: &mut dyn Host, retired: u64) -> u64 {
         host.realtime_ns(retired).saturating_add_signed(self.realtime_offset_ns)
     }
-}
-
-impl Clocks {
     /// When the next timer is due, in ns of the monotonic clock.
     #[must_use]
     pub fn next_timer(&self) -> Option<u64> {
-        None
+        self.timers.next()
+    }
+}
+
+/// Nanoseconds of a `timespec` or, with `unit_ns` 1000, a `timeval`. `EINVAL` if negative or not normal.
+pub fn duration_ns(seconds: i64, fraction: i64, unit_ns: i64) -> Result<u64, Errno> {
+    let max = 1_000_000_000 / unit_ns;
+    if seconds < 0 || !(0..max).contains(&fraction) {
+        return Err(Errno::EINVAL);
+    }
+    let ns = (fraction * unit_ns).unsigned_abs();
+    // KTIME_MAX caps what a guest can ask for.
+    Ok(seconds.unsigned_abs().saturating_mul(NS_PER_SEC).saturating_add(ns).min(i64::MAX.unsigned_abs()))
+}
+
+impl Ctx<'_> {
+    /// Reads a `timespec` as ns. `EFAULT`, `EINVAL`.
+    pub fn read_timespec(&mut self, addr: Addr) -> Result<u64, Errno> {
+        let seconds = self.read_u64(addr)?.cast_signed();
+        let ns = self.read_u64(addr.at(8))?.cast_signed();
+        duration_ns(seconds, ns, 1)
+    }
+    /// Reads a `timeval` as ns. `EFAULT`, `EINVAL`.
+    pub fn read_timeval(&mut self, addr: Addr) -> Result<u64, Errno> {
+        let seconds = self.read_u64(addr)?.cast_signed();
+        let us = self.read_u64(addr.at(8))?.cast_signed();
+        duration_ns(seconds, us, 1000)
+    }
+    /// Writes ns as a `timespec`.
+    pub fn write_timespec(&mut self, addr: Addr, ns: u64) -> Result<(), Errno> {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&(ns / NS_PER_SEC).to_le_bytes());
+        bytes[8..].copy_from_slice(&(ns % NS_PER_SEC).to_le_bytes());
+        self.write_user(addr, &bytes)
+    }
+    /// Writes ns as a `timeval`.
+    pub fn write_timeval(&mut self, addr: Addr, ns: u64) -> Result<(), Errno> {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&(ns / NS_PER_SEC).to_le_bytes());
+        bytes[8..].copy_from_slice(&(ns % NS_PER_SEC / 1000).to_le_bytes());
+        self.write_user(addr, &bytes)
+    }
+    /// The monotonic time at which the wall clock shows `realtime_ns`.
+    pub fn realtime_to_monotonic(&mut self, realtime_ns: u64) -> u64 {
+        let now = self.realtime_ns();
+        let monotonic = self.now_ns();
+        if realtime_ns >= now {
+            monotonic.saturating_add(realtime_ns - now)
+        } else {
+            monotonic.saturating_sub(now - realtime_ns)
+        }
     }
 }

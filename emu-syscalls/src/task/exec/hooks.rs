@@ -4,43 +4,63 @@ use emu_core::cpu::Cpu;
 
 use crate::abi::errno::Errno;
 use crate::ctx::Ctx;
-use crate::file::fdtable::FdTableId;
+use crate::file::fdtable::{self, FdTableId};
 use crate::kernel::Kernel;
 use crate::mm::MmId;
 use crate::seam::Host;
-use crate::task::sighand::{SigAction, SigHand, SigQueue, SigSet};
-use crate::task::{Creds, FsId, GroupId, RunState, Task, TaskId, ThreadGroup};
+use crate::task::sighand::{SigHand, sig};
+use crate::task::{
+    FsId, GroupId, NewTask, Task, TaskAttrs, TaskId, ThreadGroup, creds, exit, fork, futex,
+};
+use crate::time::timer::drop_posix_timers;
 
 /// Whether `PR_SET_NO_NEW_PRIVS` is on.
 pub(super) fn no_new_privs(task: &Task) -> bool {
-    let _ = task;
-    false
+    task.attrs.no_new_privs
 }
 
 /// Ends all other threads; the caller becomes the leader.
 pub(super) fn kill_other_threads(ctx: &mut Ctx<'_>) -> Result<(), Errno> {
-    if ctx.group().threads.len() > 1 { Err(Errno::EAGAIN) } else { Ok(()) }
+    exit::kill_other_threads(ctx)
 }
 
-/// The old memory is left: robust futexes, the parent of a vfork.
+/// The old memory is left: robust futexes, the word to clear, the parent of a vfork.
 pub(super) fn release_memory(ctx: &mut Ctx<'_>) {
-    let _ = ctx;
+    futex::exit_robust_lists(ctx.k, ctx.host, ctx.tid);
+    exit::clear_child_tid(ctx.k, ctx.host, ctx.tid);
+    fork::vfork_done(ctx.k, ctx.tid);
 }
 
 /// Signal dispositions, timers and flags as a new program finds them.
 pub(super) fn reset(ctx: &mut Ctx<'_>) {
     let id = ctx.task().sighand;
-    if let Some(sighand) = ctx.k.sighands.get_mut(id) {
-        for action in &mut sighand.actions {
-            let handler = if action.handler == 1 { 1 } else { 0 };
-            *action = SigAction { handler, ..SigAction::default() };
-        }
+    let shared = ctx.k.sighands.get(id).is_some_and(|sighand| sighand.users > 1);
+    if shared && let Some(copy) = ctx.k.sighands.get(id).cloned() {
+        let own = ctx.k.sighands.insert(SigHand { users: 1, ..copy });
+        ctx.task_mut().sighand = own;
+        exit::put_sighand(ctx.k, id);
     }
+    let id = ctx.task().sighand;
+    if let Some(sighand) = ctx.k.sighands.get_mut(id) {
+        sighand.flush_for_exec();
+    }
+    let gid = ctx.task().group;
+    drop_posix_timers(ctx.k, gid);
+    let task = ctx.task_mut();
+    task.altstack = (0, 0, 0);
+    task.rseq = (0, 0, 0);
+    task.work.rseq = false;
+    task.restart_call = None;
+    task.attrs.timer_slack_ns = TaskAttrs::default().timer_slack_ns;
+    let group = ctx.group_mut();
+    group.has_execed = true;
+    group.exit_signal = sig::CHLD;
+    group.dumpable = 1;
 }
 
 /// The descriptor table becomes the task's own.
 pub(super) fn unshare_files(ctx: &mut Ctx<'_>) {
-    let _ = ctx;
+    fdtable::unshare_table(ctx.k, ctx.tid);
 }
 
 /// What the first task is made of.
@@ -56,76 +76,30 @@ pub(super) struct Parts {
 
 /// The number of the first program.
 pub(super) fn first_pid(k: &mut Kernel) -> Result<TaskId, Errno> {
-    let _ = k;
-    Ok(TaskId(2))
+    k.alloc_pid()
 }
 
 /// Puts the first task and its group into the arenas.
 pub(super) fn insert_first(k: &mut Kernel, host: &mut dyn Host, parts: Parts) {
     let (uid, gid) = k.config.user;
-    let caps = if uid == 0 { (1 << 41) - 1 } else { 0 };
-    let creds = Creds {
-        uid: [uid; 4],
-        gid: [gid; 4],
-        cap_effective: caps,
-        cap_permitted: caps,
-        cap_bounding: (1 << 41) - 1,
-        ..Creds::default()
-    };
-    let sighand = k.sighands.insert(SigHand { actions: [SigAction::default(); 64], users: 1 });
+    let sighand = k.sighands.insert(SigHand::new());
     let start_ns = k.time.monotonic(host, k.retired);
-    let id = GroupId(parts.tid.0);
-    k.tasks.insert_at(
-        parts.tid,
-        Task {
-            tid: parts.tid,
-            group: id,
-            cpu: parts.cpu,
-            kernel_stack_top: parts.kernel_stack_top,
-            in_kernel: true,
-            state: RunState::Runnable,
-            call: None,
-            restart_call: None,
-            mm: Some(parts.mm),
-            fds: parts.fds,
-            fs: parts.fs,
-            sighand,
-            pending: SigQueue::default(),
-            blocked: SigSet::default(),
-            saved_mask: None,
-            altstack: (0, 0, 0),
-            creds,
-            comm: Vec::new(),
-            clear_child_tid: 0,
-            robust_list: (0, 0),
-            rseq: (0, 0, 0),
-            nice: 0,
-            user_instructions: 0,
-            syscalls: 0,
-            start_ns,
-        },
-    );
-    let unlimited = (u64::MAX, u64::MAX);
-    let mut rlimits = [unlimited; 16];
-    rlimits[3] = (8 << 20, u64::MAX);
-    rlimits[7] = (1024, 1 << 20);
-    rlimits[8] = (8 << 20, 8 << 20);
-    k.groups.insert_at(
-        id,
-        ThreadGroup {
-            id,
-            threads: vec![parts.tid],
-            parent: None,
-            pgid: id,
-            sid: id,
-            exit_signal: 17,
-            status: None,
-            exiting: None,
-            pending: SigQueue::default(),
-            tty: None,
-            rlimits,
-        },
-    );
+    k.time.boot_ns = start_ns;
+    let task = Task::new(NewTask {
+        tid: parts.tid,
+        group: GroupId(parts.tid.0),
+        cpu: parts.cpu,
+        kernel_stack_top: parts.kernel_stack_top,
+        mm: parts.mm,
+        fds: parts.fds,
+        fs: parts.fs,
+        sighand,
+        creds: creds::of_user(uid, gid),
+        comm: Vec::new(),
+        start_ns,
+    });
+    k.tasks.insert_at(parts.tid, task);
+    k.groups.insert_at(GroupId(parts.tid.0), ThreadGroup::new(parts.tid, None));
 }
 
 /// Takes the first task back when its program could not be loaded.
