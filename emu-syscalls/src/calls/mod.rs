@@ -1,22 +1,31 @@
 //! Handlers of system calls, one file a family, named by the man-2 noun. A handler decodes and checks in Linux's order;
 //! the objects in `file/`, `vfs/`, `task/`, `mm/` act.
+pub(crate) mod attr;
 pub(crate) mod desc;
+pub(crate) mod dir;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod exec;
 pub(crate) mod inotify;
+pub(crate) mod link;
+pub(crate) mod lock;
 pub(crate) mod message;
 pub(crate) mod mmap;
+pub(crate) mod mount;
+pub(crate) mod open;
 pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod process_vm;
 pub(crate) mod record;
+pub(crate) mod rw;
 pub(crate) mod select;
 pub(crate) mod shm;
 pub(crate) mod signalfd;
 pub(crate) mod socket;
 pub(crate) mod splice;
+pub(crate) mod stat;
+pub(crate) mod sync;
 pub(crate) mod timerfd;
 
 pub(crate) mod clock;
@@ -29,3 +38,4 @@ pub(crate) mod process;
 pub(crate) mod sched;
 pub(crate) mod signal;
 pub(crate) mod timer;
+pub(crate) mod xattr;

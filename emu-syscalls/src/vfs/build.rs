@@ -296,15 +296,10 @@ pub fn mount_system(k: &mut Kernel, host: &mut dyn Host) -> Result<(), Errno> {
         let path = [b"/dev/", name.as_bytes()].concat();
         add_device(k, host, &path, rdev, mode)?;
     }
-    for (target, name) in [
-        ("/proc/self/fd", "/dev/fd"),
-        ("/proc/self/fd/0", "/dev/stdin"),
-        ("/proc/self/fd/1", "/dev/stdout"),
-        ("/proc/self/fd/2", "/dev/stderr"),
-        ("/proc/kcore", "/dev/core"),
-    ] {
-        symlink(k, host, target.as_bytes(), name.as_bytes())?;
+    for (name, target) in crate::file::dev::links() {
+        symlink(k, host, target.as_bytes(), &[b"/dev/", name.as_bytes()].concat())?;
     }
+    mount_synth(k, host, b"/dev/pts", SuperKind::Devpts, Synth::PtsRoot)?;
     mount_tmpfs(k, host, b"/dev/shm", SuperKind::Tmpfs, 0o1777)
 }
 
