@@ -239,7 +239,7 @@ syscalls! {
     92  chown File (path: Path, owner: U32, group: U32) = Full => attr::chown;
     93  fchown Desc (fd: Fd, owner: U32, group: U32) = Full => attr::fchown;
     94  lchown File (path: Path, owner: U32, group: U32) = Full => attr::lchown;
-    95  umask Process (mask: U32) = Full => dir::umask;
+    95  umask Process (mask: U32) = Full => process::umask;
     96  gettimeofday Time (tv: Addr, tz: Addr) = Full => clock::gettimeofday;
     97  getrlimit Process (resource: U32, rlim: Addr) = Full => limits::getrlimit;
     98  getrusage Process (who: I32, usage: Addr) = Full => limits::getrusage;
