@@ -441,6 +441,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
 fn system(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
+        M::Reservednop if format!("{:?}", l.ins.code()).ends_with("0F0D") => Undefined,
         M::Nop
         | M::Endbr64
         | M::Endbr32

@@ -16,6 +16,9 @@ use crate::mem::{Access, MemFault, PAGE_SIZE, Privilege};
 /// Left in the last word of [`Ctx::scratch`] by a non-canonical access, to tell `#SS` from `#GP`.
 pub(crate) const NONCANONICAL: u64 = 0x6e63;
 
+/// First address that no program can have (Linux leaves the last page below the hole unused).
+const TASK_END: u64 = 0x7fff_ffff_f000;
+
 /// A place that may be read and written.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -145,10 +148,16 @@ impl Ctx {
         true
     }
 
+    /// Checks that `n` bytes, fewer than a page, may be written.
+    pub(crate) fn writable(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
+        let last = addr.wrapping_add(n - 1);
+        self.host(env, addr, Access::Write).is_some()
+            && (last & !0xfff == addr & !0xfff || self.host(env, last & !0xfff, Access::Write).is_some())
+    }
+
     /// Writes bytes of any number below a page: all or nothing.
     pub(crate) fn store_bytes(&mut self, env: &mut Env<'_>, addr: u64, buf: &[u8]) -> bool {
-        let last = addr.wrapping_add(buf.len() as u64 - 1);
-        if self.host(env, last, Access::Write).is_none() {
+        if !self.writable(env, addr, buf.len() as u64) {
             return false;
         }
         // In ascending order, so that a fault reports the lowest address.
@@ -181,11 +190,7 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     fn read_for_write(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) || self.host(env, addr, Access::Write).is_none() {
-            return false;
-        }
-        let last = addr.wrapping_add(n - 1);
-        if last & !0xfff != addr & !0xfff && self.host(env, last, Access::Write).is_none() {
+        if !self.aligned_if_asked(addr, n) || !self.writable(env, addr, n) {
             return false;
         }
         self.read_slow(env, addr, n)
@@ -285,6 +290,10 @@ impl Ctx {
             };
             if self.cpl == 3 {
                 code |= pf::USER;
+                // Linux hides from programs what of the kernel's half is mapped.
+                if addr >= TASK_END {
+                    code |= pf::PRESENT;
+                }
             }
             match fault {
                 MemFault::Protection(_) => Exception::page_fault(addr, code | pf::PRESENT),

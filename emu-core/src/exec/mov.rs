@@ -80,7 +80,7 @@ pub(crate) fn push<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     let sp = ctx.r(RSP).wrapping_sub(T::BYTES);
     if !ctx.store(env, sp, v) {
-        return ctx.fail(op);
+        return ctx.fail_stack(op);
     }
     ctx.w(RSP, sp);
     op.next(ctx, env)
@@ -98,7 +98,7 @@ pub(crate) fn pop<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 /// POP into memory: an address through rsp is computed after the increment.
 pub(crate) fn pop_mem<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
-    let Some(v) = ctx.load::<T>(env, sp) else { return ctx.fail(op) };
+    let Some(v) = ctx.load::<T>(env, sp) else { return ctx.fail_stack(op) };
     ctx.w(RSP, sp.wrapping_add(T::BYTES));
     let addr = ctx.ea(&op);
     if !ctx.store(env, addr, v) {

@@ -254,6 +254,9 @@ pub(crate) fn fst(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let raised = if empty { fp::IE } else { raised };
     let stop = fp::PRE | fp::OE | fp::UE;
     if ctx.control().unmasked(raised) & stop != 0 {
+        if !ctx.writable(env, addr, n as u64) {
+            return ctx.fail(op);
+        }
         ctx.settle_x87(raised, up && !empty);
         if empty {
             ctx.x87.status |= SF;
@@ -324,7 +327,9 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let (relation, ok) = match (ctx.st(0), s) {
         (Some(a), Some((b, more))) => {
             let (relation, raised) = x87::compare(a, b, quiet);
-            (relation, ctx.settle_x87(raised | more, false))
+            // AMD processors keep condition bit 1 where the result goes to rflags.
+            let kept = op.imm & 4 != 0 && ctx.x87.status & C1 != 0;
+            (relation, ctx.settle_x87(raised | more, kept))
         }
         _ => (Relation::Unordered, ctx.stack_fault(false)),
     };
@@ -349,6 +354,9 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 /// One-operand functions on st(0), numbered in the immediate.
 pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
+    if matches!(op.imm, 5..=8) {
+        ctx.x87.status &= !C2;
+    }
     let Some(a) = ctx.st(0) else {
         if ctx.stack_fault(false) {
             ctx.set_st(0, DEFAULT_NAN);
@@ -381,7 +389,6 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             Some(Outcome { value: exponent, raised, up: false })
         }
     };
-    ctx.x87.status &= !C2;
     let Some(out) = out else {
         // The angle is too large.
         ctx.x87.status |= C2;
@@ -499,6 +506,7 @@ pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     match op.imm {
         0 | 1 => {
             ctx.x87.in_use &= !(1 << ((ctx.x87.top + op.a) & 7));
+            ctx.x87.status &= !C1;
             if op.imm == 1 {
                 ctx.pop_x87();
             }
