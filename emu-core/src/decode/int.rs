@@ -457,10 +457,8 @@ fn system(l: &mut Lower<'_>) -> Choice {
         | M::Prefetchw
         | M::Prefetchwt1
         | M::Reservednop
-        | M::Clflush
-        | M::Clflushopt
-        | M::Clwb
         | M::Cldemote => Body(mov::nop),
+        M::Clflush | M::Clflushopt | M::Clwb => Body(mov::touch),
         M::Cpuid => Body(cpuid::cpuid),
         M::Xgetbv => Body(system::xgetbv),
         M::Syscall => Last(system::syscall),

@@ -151,7 +151,8 @@ impl Ctx {
     /// Checks that `n` bytes, fewer than a page, may be written.
     pub(crate) fn writable(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
         let last = addr.wrapping_add(n - 1);
-        self.host(env, addr, Access::Write).is_some()
+        self.spans_canonical(addr, n)
+            && self.host(env, addr, Access::Write).is_some()
             && (last & !0xfff == addr & !0xfff || self.host(env, last & !0xfff, Access::Write).is_some())
     }
 
@@ -176,7 +177,7 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     fn read_slow(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) {
+        if !self.spans_canonical(addr, n) || !self.aligned_if_asked(addr, n) {
             return false;
         }
         let mut buf = [0u8; 16];
@@ -190,7 +191,7 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     fn read_for_write(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) || !self.writable(env, addr, n) {
+        if !self.spans_canonical(addr, n) || !self.aligned_if_asked(addr, n) || !self.writable(env, addr, n) {
             return false;
         }
         self.read_slow(env, addr, n)
@@ -199,7 +200,10 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     fn write_slow(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) || self.host(env, addr, Access::Write).is_none() {
+        if !self.spans_canonical(addr, n)
+            || !self.aligned_if_asked(addr, n)
+            || self.host(env, addr, Access::Write).is_none()
+        {
             return false;
         }
         let mut buf = [0u8; 16];
@@ -214,6 +218,16 @@ impl Ctx {
             w.copy_from_slice(&buf[i * 8..i * 8 + 8]);
             self.scratch[i] = u64::from_le_bytes(w);
         }
+    }
+
+    /// False and `#GP` if an access runs into the hole of non-canonical addresses.
+    fn spans_canonical(&mut self, addr: u64, n: u64) -> bool {
+        if canonical(addr) && canonical(addr.wrapping_add(n - 1)) {
+            return true;
+        }
+        self.scratch[7] = NONCANONICAL;
+        self.stop = Stop::Exit(Exit::Exception(Exception::gp()));
+        false
     }
 
     /// `#AC` where the program asked for it (rflags.AC; Linux sets CR0.AM).

@@ -247,6 +247,15 @@ pub(crate) fn movbe<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut 
     op.next(ctx, env)
 }
 
+/// CLFLUSH and its kin: no more than a read of one byte.
+pub(crate) fn touch(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    if ctx.load::<u8>(env, addr).is_none() {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
 /// Nothing.
 pub(crate) fn nop(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     op.next(ctx, env)

@@ -173,7 +173,8 @@ pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     match v {
         None => {
             if ctx.stack_fault(false) {
-                ctx.push_x87(DEFAULT_NAN);
+                ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+                ctx.set_st(0, DEFAULT_NAN);
             }
         }
         Some((v, raised)) => {
@@ -360,8 +361,9 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(a) = ctx.st(0) else {
         if ctx.stack_fault(false) {
             ctx.set_st(0, DEFAULT_NAN);
-            if matches!(op.imm, 7 | 8 | 9) {
-                ctx.push_x87(DEFAULT_NAN);
+            if matches!(op.imm, 7..=9) {
+                ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+                ctx.set_st(0, DEFAULT_NAN);
             }
         }
         return op.next(ctx, env);
