@@ -184,7 +184,7 @@ impl Ctx {
         if !self.load_bytes(env, addr, &mut buf[..n as usize]) {
             return false;
         }
-        self.from_bytes(&buf);
+        self.fill_scratch(&buf);
         true
     }
 
@@ -212,7 +212,7 @@ impl Ctx {
         self.store_bytes(env, addr, &buf[..n as usize])
     }
 
-    fn from_bytes(&mut self, buf: &[u8; 16]) {
+    fn fill_scratch(&mut self, buf: &[u8; 16]) {
         let mut w = [0u8; 8];
         for i in 0..2 {
             w.copy_from_slice(&buf[i * 8..i * 8 + 8]);

@@ -276,7 +276,7 @@ pub(crate) fn ptest<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         and |= (a[0] & s[0]) | (a[1] & s[1]);
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);
     }
-    ctx.set_explicit(u64::from(and == 0) * super::flags::ZF | u64::from(not == 0) * super::flags::CF);
+    ctx.set_explicit((u64::from(and == 0) * super::flags::ZF) | (u64::from(not == 0) * super::flags::CF));
     op.next(ctx, env)
 }
 

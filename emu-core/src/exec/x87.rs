@@ -298,6 +298,10 @@ pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return op.next(ctx, env);
     };
     let cw = ctx.control();
+    if cw.unmasked(raised) & fp::PRE != 0 {
+        ctx.settle_x87(raised, false);
+        return op.next(ctx, env);
+    }
     let out = match op.imm & 7 {
         0 => x87::add(cw, d, s),
         1 => x87::mul(cw, d, s),
@@ -438,7 +442,10 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             let r = x87::remainder(cw, a, b, kind);
             if ctx.settle_x87(r.outcome.raised, false) {
                 ctx.set_st(0, r.outcome.value);
-                ctx.set_conditions(r.conditions());
+                let v = r.outcome.value;
+                let nan = v.sign_exp & 0x7fff == 0x7fff && v.mantissa << 1 != 0;
+                let kept = if nan { ctx.x87.status & (C0 | C3) } else { 0 };
+                ctx.set_conditions(r.conditions() | kept);
             }
             return op.next(ctx, env);
         }
