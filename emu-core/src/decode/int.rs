@@ -441,6 +441,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
 fn system(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
+        M::Reservednop if format!("{:?}", l.ins.code()).ends_with("0F0D") => Undefined,
         M::Nop
         | M::Endbr64
         | M::Endbr32
@@ -456,10 +457,8 @@ fn system(l: &mut Lower<'_>) -> Choice {
         | M::Prefetchw
         | M::Prefetchwt1
         | M::Reservednop
-        | M::Clflush
-        | M::Clflushopt
-        | M::Clwb
         | M::Cldemote => Body(mov::nop),
+        M::Clflush | M::Clflushopt | M::Clwb => Body(mov::touch),
         M::Cpuid => Body(cpuid::cpuid),
         M::Xgetbv => Body(system::xgetbv),
         M::Syscall => Last(system::syscall),

@@ -13,7 +13,7 @@ use Choice::{Body, Missing};
 pub(super) fn encoding(l: &Lower<'_>) -> u8 {
     if l.ins.code().op_code().encoding() != EncodingKind::VEX {
         LEGACY
-    } else if (0..l.ins.op_count()).any(|i| l.ins.op_register(i).is_ymm()) {
+    } else if l.ins.code().op_code().l() == 1 {
         VEX256
     } else {
         VEX128
@@ -441,7 +441,7 @@ fn lanes(l: &mut Lower<'_>) -> Choice {
         M::Phminposuw | M::Vphminposuw => v2!(l, Phminposuw),
         M::Mpsadbw => v2!(l, Mpsadbw),
         M::Movddup => v2!(l, Movddup),
-        M::Vmovddup if !l.is_mem(1) => v2!(l, Movddup),
+        M::Vmovddup => v2!(l, Movddup),
         M::Movsldup | M::Vmovsldup => v2!(l, Movsldup),
         M::Movshdup | M::Vmovshdup => v2!(l, Movshdup),
         _ => Missing,

@@ -17,7 +17,7 @@ fn change<const KIND: u8>(a: u64, bit: u64) -> u64 {
 
 fn set_cf(ctx: &mut Ctx, on: bool) {
     let rest = ctx.status() & !CF;
-    ctx.set_explicit(rest | u64::from(on) * CF);
+    ctx.set_explicit(rest | (u64::from(on) * CF));
 }
 
 /// Bit operation with the bit number taken modulo the width. CF: the bit; the other flags stay.
@@ -67,7 +67,7 @@ pub(crate) trait Scan {
 }
 
 fn pzs<T: Int>(r: T) -> u64 {
-    u64::from(parity(r.u() as u8)) * PF | u64::from(r.u() == 0) * ZF | u64::from(r.msb()) * SF
+    (u64::from(parity(r.u() as u8)) * PF) | (u64::from(r.u() == 0) * ZF) | (u64::from(r.msb()) * SF)
 }
 
 macro_rules! scan {
@@ -98,26 +98,26 @@ scan!(/** BSR. As BSF. */ Bsr, |c, v| {
 });
 scan!(/** TZCNT. CF: the source is zero; ZF by the result; OF stays, the rest clear. */ Tzcnt, |c, v| {
     let r = u64::from(v.u().trailing_zeros().min(T::BITS));
-    (Some(T::of(r)), c.status() & OF | u64::from(v.u() == 0) * CF | u64::from(r == 0) * ZF)
+    (Some(T::of(r)), c.status() & OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
 });
 scan!(/** LZCNT. As TZCNT. */ Lzcnt, |c, v| {
     let r = u64::from(v.u().leading_zeros() - T::SH);
-    (Some(T::of(r)), c.status() & OF | u64::from(v.u() == 0) * CF | u64::from(r == 0) * ZF)
+    (Some(T::of(r)), c.status() & OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
 });
 scan!(/** POPCNT. ZF; the rest clear. */ Popcnt, |c, v| {
     (Some(T::of(u64::from(v.u().count_ones()))), u64::from(v.u() == 0) * ZF)
 });
 scan!(/** BLSR. CF: the source is zero; SF, ZF, PF by the result. */ Blsr, |c, v| {
     let r = T::of(v.u() & v.u().wrapping_sub(1));
-    (Some(r), pzs(r) | u64::from(v.u() == 0) * CF)
+    (Some(r), pzs(r) | (u64::from(v.u() == 0) * CF))
 });
 scan!(/** BLSI. CF: the source is not zero. */ Blsi, |c, v| {
     let r = T::of(v.u() & v.u().wrapping_neg());
-    (Some(r), pzs(r) | u64::from(v.u() != 0) * CF)
+    (Some(r), pzs(r) | (u64::from(v.u() != 0) * CF))
 });
 scan!(/** BLSMSK. CF: the source is zero. */ Blsmsk, |c, v| {
     let r = T::of(v.u() ^ v.u().wrapping_sub(1));
-    (Some(r), pzs(r) | u64::from(v.u() == 0) * CF)
+    (Some(r), pzs(r) | (u64::from(v.u() == 0) * CF))
 });
 
 /// A [`Scan`].
@@ -159,7 +159,7 @@ pub(crate) fn bzhi<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
     let past = n >= u64::from(T::BITS);
     let r = T::of(if past { v.u() } else { v.u() & ((1 << n) - 1) });
     T::put(ctx, op.a, r);
-    ctx.set_explicit(pzs(r) | u64::from(past) * CF);
+    ctx.set_explicit(pzs(r) | (u64::from(past) * CF));
     op.next(ctx, env)
 }
 
@@ -216,6 +216,6 @@ pub(crate) fn adcx<T: Int, S: Src, const FLAG: u64>(ctx: &mut Ctx, op: OpRef, en
     let sum =
         u128::from(T::get(ctx, op.a).u()) + u128::from(b.u()) + u128::from(u64::from(status & FLAG != 0));
     T::put(ctx, op.a, T::of(sum as u64));
-    ctx.set_explicit(status & !FLAG | u64::from(sum >> T::BITS != 0) * FLAG);
+    ctx.set_explicit(status & !FLAG | (u64::from(sum >> T::BITS != 0) * FLAG));
     op.next(ctx, env)
 }

@@ -45,13 +45,14 @@ pub(crate) fn call(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 /// CALL, indirect. `#GP` if the target is not canonical.
 pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(to) = S::get::<u64>(ctx, &op, env) else { return ctx.fail(op) };
-    if !canonical(to) {
-        return ctx.raise(op, Exception::gp());
-    }
     let sp = ctx.r(RSP).wrapping_sub(8);
     let back = ctx.block().end;
+    if !canonical(to) {
+        // The push is checked first.
+        return if ctx.writable(env, sp, 8) { ctx.raise(op, Exception::gp()) } else { ctx.fail_stack(op) };
+    }
     if !ctx.store(env, sp, back) {
-        return ctx.fail(op);
+        return ctx.fail_stack(op);
     }
     ctx.w(RSP, sp);
     ctx.jump(to)

@@ -16,6 +16,9 @@ use crate::mem::{Access, MemFault, PAGE_SIZE, Privilege};
 /// Left in the last word of [`Ctx::scratch`] by a non-canonical access, to tell `#SS` from `#GP`.
 pub(crate) const NONCANONICAL: u64 = 0x6e63;
 
+/// First address that no program can have (Linux leaves the last page below the hole unused).
+const TASK_END: u64 = 0x7fff_ffff_f000;
+
 /// A place that may be read and written.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
@@ -145,10 +148,17 @@ impl Ctx {
         true
     }
 
+    /// Checks that `n` bytes, fewer than a page, may be written.
+    pub(crate) fn writable(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
+        let last = addr.wrapping_add(n - 1);
+        self.spans_canonical(addr, n)
+            && self.host(env, addr, Access::Write).is_some()
+            && (last & !0xfff == addr & !0xfff || self.host(env, last & !0xfff, Access::Write).is_some())
+    }
+
     /// Writes bytes of any number below a page: all or nothing.
     pub(crate) fn store_bytes(&mut self, env: &mut Env<'_>, addr: u64, buf: &[u8]) -> bool {
-        let last = addr.wrapping_add(buf.len() as u64 - 1);
-        if self.host(env, last, Access::Write).is_none() {
+        if !self.writable(env, addr, buf.len() as u64) {
             return false;
         }
         // In ascending order, so that a fault reports the lowest address.
@@ -167,25 +177,21 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     fn read_slow(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) {
+        if !self.spans_canonical(addr, n) || !self.aligned_if_asked(addr, n) {
             return false;
         }
         let mut buf = [0u8; 16];
         if !self.load_bytes(env, addr, &mut buf[..n as usize]) {
             return false;
         }
-        self.from_bytes(&buf);
+        self.fill_scratch(&buf);
         true
     }
 
     #[cold]
     #[inline(never)]
     fn read_for_write(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) || self.host(env, addr, Access::Write).is_none() {
-            return false;
-        }
-        let last = addr.wrapping_add(n - 1);
-        if last & !0xfff != addr & !0xfff && self.host(env, last, Access::Write).is_none() {
+        if !self.spans_canonical(addr, n) || !self.aligned_if_asked(addr, n) || !self.writable(env, addr, n) {
             return false;
         }
         self.read_slow(env, addr, n)
@@ -194,7 +200,10 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     fn write_slow(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.aligned_if_asked(addr, n) || self.host(env, addr, Access::Write).is_none() {
+        if !self.spans_canonical(addr, n)
+            || !self.aligned_if_asked(addr, n)
+            || self.host(env, addr, Access::Write).is_none()
+        {
             return false;
         }
         let mut buf = [0u8; 16];
@@ -203,12 +212,22 @@ impl Ctx {
         self.store_bytes(env, addr, &buf[..n as usize])
     }
 
-    fn from_bytes(&mut self, buf: &[u8; 16]) {
+    fn fill_scratch(&mut self, buf: &[u8; 16]) {
         let mut w = [0u8; 8];
         for i in 0..2 {
             w.copy_from_slice(&buf[i * 8..i * 8 + 8]);
             self.scratch[i] = u64::from_le_bytes(w);
         }
+    }
+
+    /// False and `#GP` if an access runs into the hole of non-canonical addresses.
+    fn spans_canonical(&mut self, addr: u64, n: u64) -> bool {
+        if canonical(addr) && canonical(addr.wrapping_add(n - 1)) {
+            return true;
+        }
+        self.scratch[7] = NONCANONICAL;
+        self.stop = Stop::Exit(Exit::Exception(Exception::gp()));
+        false
     }
 
     /// `#AC` where the program asked for it (rflags.AC; Linux sets CR0.AM).
@@ -285,6 +304,10 @@ impl Ctx {
             };
             if self.cpl == 3 {
                 code |= pf::USER;
+                // Linux hides from programs what of the kernel's half is mapped.
+                if addr >= TASK_END {
+                    code |= pf::PRESENT;
+                }
             }
             match fault {
                 MemFault::Protection(_) => Exception::page_fault(addr, code | pf::PRESENT),

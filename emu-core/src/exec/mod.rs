@@ -396,6 +396,17 @@ impl Ctx {
         Flow::STOP
     }
 
+    /// The same for an access to the stack by an instruction whose memory operand is another.
+    pub(crate) fn fail_stack(&mut self, op: OpRef) -> Flow {
+        if self.scratch[7] == memory::NONCANONICAL
+            && let Stop::Exit(Exit::Exception(e)) = &mut self.stop
+            && *e == Exception::gp()
+        {
+            e.vector = Vector::StackFault;
+        }
+        self.fail(op)
+    }
+
     fn noncanonical_address(&self, op: OpRef) -> bool {
         // Only a memory access through the stack registers without segment override counts as the stack segment.
         op.index != FS && op.index != GS && self.scratch[7] == memory::NONCANONICAL

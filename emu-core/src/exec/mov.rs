@@ -80,7 +80,7 @@ pub(crate) fn push<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     let sp = ctx.r(RSP).wrapping_sub(T::BYTES);
     if !ctx.store(env, sp, v) {
-        return ctx.fail(op);
+        return ctx.fail_stack(op);
     }
     ctx.w(RSP, sp);
     op.next(ctx, env)
@@ -98,7 +98,7 @@ pub(crate) fn pop<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 /// POP into memory: an address through rsp is computed after the increment.
 pub(crate) fn pop_mem<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
-    let Some(v) = ctx.load::<T>(env, sp) else { return ctx.fail(op) };
+    let Some(v) = ctx.load::<T>(env, sp) else { return ctx.fail_stack(op) };
     ctx.w(RSP, sp.wrapping_add(T::BYTES));
     let addr = ctx.ea(&op);
     if !ctx.store(env, addr, v) {
@@ -242,6 +242,15 @@ pub(crate) fn xlat(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 pub(crate) fn movbe<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     if !D::set(ctx, &op, env, T::of(v.u().swap_bytes() >> T::SH)) {
+        return ctx.fail(op);
+    }
+    op.next(ctx, env)
+}
+
+/// CLFLUSH and its kin: no more than a read of one byte.
+pub(crate) fn touch(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    if ctx.load::<u8>(env, addr).is_none() {
         return ctx.fail(op);
     }
     op.next(ctx, env)

@@ -140,7 +140,7 @@ pub(crate) fn addsub<F: Float, const MEM: bool, const K: u8>(
     packed_with::<MEM, K>(ctx, op, env, |c, a, b, _| {
         let mut all = 0;
         let mut lane = |i: usize, x: u64, y: u64| {
-            let (r, raised) = if i % 2 == 0 { F::sub(c, x, y) } else { F::add(c, x, y) };
+            let (r, raised) = if i.is_multiple_of(2) { F::sub(c, x, y) } else { F::add(c, x, y) };
             all |= raised;
             r
         };

@@ -41,8 +41,7 @@ pub(crate) fn store<const ALIGN: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, en
     let v = ctx.x(op.b);
     if K == VEX256 {
         // Both halves must be writable before the first is written.
-        let second = addr.wrapping_add(31);
-        if ctx.host(env, second, crate::mem::Access::Write).is_none() {
+        if !ctx.writable(env, addr, 32) {
             return ctx.fail(op);
         }
         let h = high(ctx, op.b);
@@ -223,18 +222,13 @@ pub(crate) fn insertps<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, e
 pub(crate) fn maskmovdqu(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.regs[reg::RDI].wrapping_add(ctx.r(op.index));
     let (v, m) = (b16(ctx.x(op.a)), b16(ctx.x(op.b)));
-    // Check first, then write.
-    for round in 0..2 {
-        for i in (0..16).filter(|&i| m[i] & 0x80 != 0) {
-            let at = addr.wrapping_add(i as u64);
-            let ok = if round == 0 {
-                ctx.host(env, at, crate::mem::Access::Write).is_some()
-            } else {
-                ctx.store(env, at, v[i])
-            };
-            if !ok {
-                return ctx.fail(op);
-            }
+    // AMD processors check all sixteen bytes, whatever the mask.
+    if !ctx.writable(env, addr, 16) {
+        return ctx.fail(op);
+    }
+    for i in (0..16).filter(|&i| m[i] & 0x80 != 0) {
+        if !ctx.store(env, addr.wrapping_add(i as u64), v[i]) {
+            return ctx.fail(op);
         }
     }
     op.next(ctx, env)
@@ -282,7 +276,7 @@ pub(crate) fn ptest<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         and |= (a[0] & s[0]) | (a[1] & s[1]);
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);
     }
-    ctx.set_explicit(u64::from(and == 0) * super::flags::ZF | u64::from(not == 0) * super::flags::CF);
+    ctx.set_explicit((u64::from(and == 0) * super::flags::ZF) | (u64::from(not == 0) * super::flags::CF));
     op.next(ctx, env)
 }
 

@@ -173,7 +173,8 @@ pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     match v {
         None => {
             if ctx.stack_fault(false) {
-                ctx.push_x87(DEFAULT_NAN);
+                ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+                ctx.set_st(0, DEFAULT_NAN);
             }
         }
         Some((v, raised)) => {
@@ -254,6 +255,9 @@ pub(crate) fn fst(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let raised = if empty { fp::IE } else { raised };
     let stop = fp::PRE | fp::OE | fp::UE;
     if ctx.control().unmasked(raised) & stop != 0 {
+        if !ctx.writable(env, addr, n as u64) {
+            return ctx.fail(op);
+        }
         ctx.settle_x87(raised, up && !empty);
         if empty {
             ctx.x87.status |= SF;
@@ -294,6 +298,10 @@ pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return op.next(ctx, env);
     };
     let cw = ctx.control();
+    if cw.unmasked(raised) & fp::PRE != 0 {
+        ctx.settle_x87(raised, false);
+        return op.next(ctx, env);
+    }
     let out = match op.imm & 7 {
         0 => x87::add(cw, d, s),
         1 => x87::mul(cw, d, s),
@@ -324,7 +332,9 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let (relation, ok) = match (ctx.st(0), s) {
         (Some(a), Some((b, more))) => {
             let (relation, raised) = x87::compare(a, b, quiet);
-            (relation, ctx.settle_x87(raised | more, false))
+            // AMD processors keep condition bit 1 where the result goes to rflags.
+            let kept = op.imm & 4 != 0 && ctx.x87.status & C1 != 0;
+            (relation, ctx.settle_x87(raised | more, kept))
         }
         _ => (Relation::Unordered, ctx.stack_fault(false)),
     };
@@ -349,11 +359,15 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 /// One-operand functions on st(0), numbered in the immediate.
 pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
+    if matches!(op.imm, 5..=8) {
+        ctx.x87.status &= !C2;
+    }
     let Some(a) = ctx.st(0) else {
         if ctx.stack_fault(false) {
             ctx.set_st(0, DEFAULT_NAN);
-            if matches!(op.imm, 7 | 8 | 9) {
-                ctx.push_x87(DEFAULT_NAN);
+            if matches!(op.imm, 7..=9) {
+                ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+                ctx.set_st(0, DEFAULT_NAN);
             }
         }
         return op.next(ctx, env);
@@ -381,7 +395,6 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             Some(Outcome { value: exponent, raised, up: false })
         }
     };
-    ctx.x87.status &= !C2;
     let Some(out) = out else {
         // The angle is too large.
         ctx.x87.status |= C2;
@@ -429,7 +442,10 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             let r = x87::remainder(cw, a, b, kind);
             if ctx.settle_x87(r.outcome.raised, false) {
                 ctx.set_st(0, r.outcome.value);
-                ctx.set_conditions(r.conditions());
+                let v = r.outcome.value;
+                let nan = v.sign_exp & 0x7fff == 0x7fff && v.mantissa << 1 != 0;
+                let kept = if nan { ctx.x87.status & (C0 | C3) } else { 0 };
+                ctx.set_conditions(r.conditions() | kept);
             }
             return op.next(ctx, env);
         }
@@ -499,6 +515,7 @@ pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     match op.imm {
         0 | 1 => {
             ctx.x87.in_use &= !(1 << ((ctx.x87.top + op.a) & 7));
+            ctx.x87.status &= !C1;
             if op.imm == 1 {
                 ctx.pop_x87();
             }
