@@ -17,6 +17,12 @@ use iced_x86::{
 pub fn judged(code: Code) -> bool {
     use Mnemonic as M;
     let info = code.op_code();
+    // Not decoded with the options of this project, or not in 64-bit mode of any processor of today.
+    let foreign = info
+        .op_kinds()
+        .iter()
+        .any(|kind| matches!(kind, OpCodeOperandKind::br16_1 | OpCodeOperandKind::br16_2))
+        || format!("{code:?}").contains("KNC");
     let encoding = matches!(info.encoding(), EncodingKind::Legacy | EncodingKind::VEX);
     let far = info.op_kinds().iter().any(|kind| {
         matches!(
@@ -41,6 +47,7 @@ pub fn judged(code: Code) -> bool {
         && !info.is_input_output()
         && !info.fwait()
         && !far
+        && !foreign
         && !matches!(
             code.mnemonic(),
             M::INVALID
