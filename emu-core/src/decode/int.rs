@@ -474,8 +474,8 @@ fn system(l: &mut Lower<'_>) -> Choice {
         M::Rdgsbase => base(l, GS, false),
         M::Wrfsbase => base(l, FS, true),
         M::Wrgsbase => base(l, GS, true),
-        M::Ldmxcsr => Body(system::ldmxcsr),
-        M::Stmxcsr => Body(system::stmxcsr),
+        M::Ldmxcsr | M::Vldmxcsr => Body(system::ldmxcsr),
+        M::Stmxcsr | M::Vstmxcsr => Body(system::stmxcsr),
         M::Fxsave | M::Fxsave64 => Body(system::fxsave),
         M::Fxrstor | M::Fxrstor64 => Body(system::fxrstor),
         M::Hlt

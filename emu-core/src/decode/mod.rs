@@ -9,7 +9,9 @@
 mod forms;
 mod fpu;
 mod int;
+mod mmx;
 mod vec;
+mod vecavx;
 mod vecfp;
 
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, OpKind, Register};
@@ -188,6 +190,9 @@ fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
     let choice = int::select(l);
     if !matches!(choice, Choice::Missing) {
         return choice;
+    }
+    if mmx::uses_mm(l) {
+        return mmx::select(l);
     }
     let choice = vec::select(l);
     if !matches!(choice, Choice::Missing) {

@@ -5,7 +5,7 @@ use iced_x86::{EncodingKind, Mnemonic, Register};
 use super::{Choice, Lower};
 use crate::exec::operand::{Me, Ra};
 use crate::exec::vecint::{LEGACY, VEX128, VEX256};
-use crate::exec::{OpFn, mov, vecint, vecmov};
+use crate::exec::{OpFn, mov, vecavx, vecint, vecmov};
 
 use Choice::{Body, Missing};
 
@@ -217,40 +217,45 @@ macro_rules! extract {
 }
 
 macro_rules! extend {
-    ($l:expr, $T:ty, $W:ty, $s:literal) => {{
-        let (mem, k) = fill($l);
-        if k != LEGACY {
-            return Missing;
+    ($l:expr, $T:ty, $W:ty, $s:literal) => {
+        Body(by_enc!($l, IN, K => vecavx::extend::<$T, $W, $s, IN, K>))
+    };
+}
+
+/// Legacy blends take their mask from xmm0, VEX ones from a fourth register.
+macro_rules! blendv {
+    ($l:expr, $T:ty) => {{
+        let l = $l;
+        let vex = encoding(l) != LEGACY;
+        let mask = if vex { l.reg(3) } else { 0 };
+        let mem = l.is_mem(if vex { 2 } else { 1 });
+        let k = encoding(l);
+        l.op.a = l.reg(0);
+        l.op.b = if vex { l.reg(1) } else { l.reg(0) };
+        if !mem {
+            l.op.base = l.reg(if vex { 2 } else { 1 });
         }
-        Body(if mem {
-            vecmov::extend::<$T, $W, $s, true> as OpFn
-        } else {
-            vecmov::extend::<$T, $W, $s, false>
+        l.op.imm = u64::from(mask);
+        Body(match (mem, k) {
+            (false, LEGACY) => vecavx::blendv::<$T, false, LEGACY> as OpFn,
+            (true, LEGACY) => vecavx::blendv::<$T, true, LEGACY>,
+            (false, VEX128) => vecavx::blendv::<$T, false, VEX128>,
+            (true, VEX128) => vecavx::blendv::<$T, true, VEX128>,
+            (false, _) => vecavx::blendv::<$T, false, VEX256>,
+            (true, _) => vecavx::blendv::<$T, true, VEX256>,
         })
     }};
 }
 
-macro_rules! blendv {
-    ($l:expr, $T:ty) => {{
-        let mem = $l.is_mem(1);
-        if !mem {
-            $l.op.base = $l.reg(1);
-        }
-        Body(if mem { vecmov::blendv::<$T, true> as OpFn } else { vecmov::blendv::<$T, false> })
-    }};
-}
-
-fn uses_mm(l: &Lower<'_>) -> bool {
-    (0..l.ins.op_count()).any(|i| !l.is_mem(i) && !l.is_imm(i) && l.ins.op_register(i).is_mm())
+/// The mask that 32-bit addressing puts on the implicit address of MASKMOV.
+pub(super) fn implicit_mask(l: &Lower<'_>) -> u64 {
+    if l.kind(0) == iced_x86::OpKind::MemorySegEDI { 0xffff_ffff } else { u64::MAX }
 }
 
 pub(super) use {by_enc, by_k};
 
 pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
-    if uses_mm(l) {
-        return Missing;
-    }
     match l.ins.mnemonic() {
         M::Movdqa | M::Movaps | M::Movapd | M::Vmovdqa | M::Vmovaps | M::Vmovapd => whole!(l, true),
         M::Movntdq
@@ -293,6 +298,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
             l.op.a = l.reg(1);
             l.op.b = l.reg(2);
             l.op.index = l.segment();
+            l.op.imm = implicit_mask(l);
             Body(vecmov::maskmovdqu)
         }
         M::Pextrb | M::Vpextrb => extract!(l, u8, u32),
@@ -314,23 +320,26 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Movddup if l.is_mem(1) => Body(vecmov::movddup_load::<LEGACY>),
         M::Vmovddup if l.is_mem(1) && encoding(l) == VEX128 => Body(vecmov::movddup_load::<VEX128>),
         M::Ptest | M::Vptest => Body(by_enc!(l, IN, K => vecmov::ptest::<IN, K>)),
-        M::Pblendvb => blendv!(l, u8),
-        M::Blendvps => blendv!(l, u32),
-        M::Blendvpd => blendv!(l, u64),
-        M::Pmovzxbw => extend!(l, u8, u16, false),
-        M::Pmovzxbd => extend!(l, u8, u32, false),
-        M::Pmovzxbq => extend!(l, u8, u64, false),
-        M::Pmovzxwd => extend!(l, u16, u32, false),
-        M::Pmovzxwq => extend!(l, u16, u64, false),
-        M::Pmovzxdq => extend!(l, u32, u64, false),
-        M::Pmovsxbw => extend!(l, u8, u16, true),
-        M::Pmovsxbd => extend!(l, u8, u32, true),
-        M::Pmovsxbq => extend!(l, u8, u64, true),
-        M::Pmovsxwd => extend!(l, u16, u32, true),
-        M::Pmovsxwq => extend!(l, u16, u64, true),
-        M::Pmovsxdq => extend!(l, u32, u64, true),
+        M::Pblendvb | M::Vpblendvb => blendv!(l, u8),
+        M::Blendvps | M::Vblendvps => blendv!(l, u32),
+        M::Blendvpd | M::Vblendvpd => blendv!(l, u64),
+        M::Pmovzxbw | M::Vpmovzxbw => extend!(l, u8, u16, false),
+        M::Pmovzxbd | M::Vpmovzxbd => extend!(l, u8, u32, false),
+        M::Pmovzxbq | M::Vpmovzxbq => extend!(l, u8, u64, false),
+        M::Pmovzxwd | M::Vpmovzxwd => extend!(l, u16, u32, false),
+        M::Pmovzxwq | M::Vpmovzxwq => extend!(l, u16, u64, false),
+        M::Pmovzxdq | M::Vpmovzxdq => extend!(l, u32, u64, false),
+        M::Pmovsxbw | M::Vpmovsxbw => extend!(l, u8, u16, true),
+        M::Pmovsxbd | M::Vpmovsxbd => extend!(l, u8, u32, true),
+        M::Pmovsxbq | M::Vpmovsxbq => extend!(l, u8, u64, true),
+        M::Pmovsxwd | M::Vpmovsxwd => extend!(l, u16, u32, true),
+        M::Pmovsxwq | M::Vpmovsxwq => extend!(l, u16, u64, true),
+        M::Pmovsxdq | M::Vpmovsxdq => extend!(l, u32, u64, true),
         _ => match lanes(l) {
-            Missing => super::vecfp::select(l),
+            Missing => match super::vecfp::select(l) {
+                Missing => super::vecavx::select(l),
+                choice => choice,
+            },
             choice => choice,
         },
     }

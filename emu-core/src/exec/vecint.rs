@@ -10,6 +10,8 @@ pub(crate) type X = [u64; 2];
 
 /// An operation on two vectors and an immediate. A one-source operation ignores `a`.
 pub(crate) trait V2 {
+    /// The immediate of the upper half stands that many bits higher.
+    const IMM_SHIFT: u32 = 0;
     /// The result.
     fn run(a: X, b: X, imm: u8) -> X;
 }
@@ -76,7 +78,7 @@ pub(crate) fn v2<F: V2, const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, 
     let r = F::run(ctx.x(op.b), s, imm);
     if K == VEX256 {
         let Some(sh) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
-        let h = F::run(high(ctx, op.b), sh, imm);
+        let h = F::run(high(ctx, op.b), sh, imm >> F::IMM_SHIFT);
         ctx.ymm[op.a as usize & 15] = [r[0], r[1], h[0], h[1]];
     } else {
         put::<K>(ctx, op.a, r);
@@ -416,6 +418,17 @@ v2! {
             (0..4).map(|j| u16::from(p[from + i + j].abs_diff(q[block + j]))).sum()
         }))
     };
+    Vpermilps = |a, b, imm| {
+        let (p, q) = (d4(a), d4(b));
+        of_d4(std::array::from_fn(|i| p[q[i] as usize & 3]))
+    };
+    Vpermilpd = |a, b, imm| std::array::from_fn(|i| a[(b[i] >> 1) as usize & 1]);
+    Permilpd = |a, b, imm| [b[imm as usize & 1], b[(imm >> 1) as usize & 1]];
+    Vpsllvd = |a, b, imm| dwords!(a, b, |x, y| if y > 31 { 0 } else { x << y });
+    Vpsllvq = |a, b, imm| qwords!(a, b, |x, y| if y > 63 { 0 } else { x << y });
+    Vpsrlvd = |a, b, imm| dwords!(a, b, |x, y| if y > 31 { 0 } else { x >> y });
+    Vpsrlvq = |a, b, imm| qwords!(a, b, |x, y| if y > 63 { 0 } else { x >> y });
+    Vpsravd = |a, b, imm| dwords!(a, b, |x, y| ((x as i32) >> y.min(31)) as u32);
     Movddup = |a, b, imm| [b[0], b[0]];
     Movsldup = |a, b, imm| {
         let q = d4(b);
@@ -425,6 +438,16 @@ v2! {
         let q = d4(b);
         of_d4([q[1], q[1], q[3], q[3]])
     };
+}
+
+/// `F` whose immediate for the upper half stands `N` bits higher.
+pub(crate) struct Split<F, const N: u32>(std::marker::PhantomData<F>);
+impl<F: V2, const N: u32> V2 for Split<F, N> {
+    const IMM_SHIFT: u32 = N;
+    #[inline(always)]
+    fn run(a: X, b: X, imm: u8) -> X {
+        F::run(a, b, imm)
+    }
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! Moves of vectors and between vectors and general registers. No flags.
 
 use super::operand::{Dst, Int, Src};
-use super::vecint::{LEGACY, VEX256, X, b16, d4, high, of_b16, of_d4, of_w8, put, source, source_high, w8};
+use super::vecint::{VEX256, X, b16, d4, high, of_d4, put, source, source_high};
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, reg};
 
@@ -218,9 +218,10 @@ pub(crate) fn insertps<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, e
     op.next(ctx, env)
 }
 
-/// MASKMOVDQU: bytes of `a` whose mask byte in `b` is negative go to rdi (segment base in slot `index`).
+/// MASKMOVDQU: bytes of `a` whose mask byte in `b` is negative go to rdi (segment base in slot `index`,
+/// address masked by `imm`).
 pub(crate) fn maskmovdqu(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let addr = ctx.regs[reg::RDI].wrapping_add(ctx.r(op.index));
+    let addr = (ctx.regs[reg::RDI] & op.imm).wrapping_add(ctx.r(op.index));
     let (v, m) = (b16(ctx.x(op.a)), b16(ctx.x(op.b)));
     // AMD processors check all sixteen bytes, whatever the mask.
     if !ctx.writable(env, addr, 16) {
@@ -231,37 +232,6 @@ pub(crate) fn maskmovdqu(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             return ctx.fail(op);
         }
     }
-    op.next(ctx, env)
-}
-
-/// PMOVZX, PMOVSX: lanes of `T` become lanes of `W` (`SIGNED`).
-pub(crate) fn extend<T: Int, W: Int, const SIGNED: bool, const MEM: bool>(
-    ctx: &mut Ctx,
-    op: OpRef,
-    env: &mut Env<'_>,
-) -> Flow {
-    let from = if MEM {
-        let addr = ctx.ea(&op);
-        // Only as many bytes as are used are read.
-        let n = 16 * T::BYTES / W::BYTES;
-        let v = match n {
-            8 => ctx.load::<u64>(env, addr),
-            4 => ctx.load::<u32>(env, addr).map(u64::from),
-            _ => ctx.load::<u16>(env, addr).map(u64::from),
-        };
-        let Some(v) = v else { return ctx.fail(op) };
-        v
-    } else {
-        ctx.x(op.base)[0]
-    };
-    let mut r = [0u64; 2];
-    for i in 0..16 / W::BYTES {
-        let v = T::of(from >> (i * u64::from(T::BITS)));
-        let v = W::of(if SIGNED { v.s() as u64 } else { v.u() }).u();
-        let at = i * W::BYTES;
-        r[at as usize / 8] |= v << (at % 8 * 8);
-    }
-    put::<LEGACY>(ctx, op.a, r);
     op.next(ctx, env)
 }
 
@@ -277,28 +247,5 @@ pub(crate) fn ptest<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);
     }
     ctx.set_explicit((u64::from(and == 0) * super::flags::ZF) | (u64::from(not == 0) * super::flags::CF));
-    op.next(ctx, env)
-}
-
-/// PBLENDVB, BLENDVPS, BLENDVPD: the mask is xmm0; `T` is the lane.
-pub(crate) fn blendv<T: Int, const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = source::<MEM, LEGACY>(ctx, op, env) else { return ctx.fail(op) };
-    let (a, m) = (ctx.x(op.a), ctx.x(0));
-    let r = match T::BYTES {
-        1 => {
-            let (a, s, m) = (b16(a), b16(s), b16(m));
-            of_b16(std::array::from_fn(|i| if m[i] & 0x80 != 0 { s[i] } else { a[i] }))
-        }
-        2 => {
-            let (a, s, m) = (w8(a), w8(s), w8(m));
-            of_w8(std::array::from_fn(|i| if m[i] & 0x8000 != 0 { s[i] } else { a[i] }))
-        }
-        4 => {
-            let (a, s, m) = (d4(a), d4(s), d4(m));
-            of_d4(std::array::from_fn(|i| if m[i] >> 31 != 0 { s[i] } else { a[i] }))
-        }
-        _ => std::array::from_fn(|i| if m[i] >> 63 != 0 { s[i] } else { a[i] }),
-    };
-    ctx.set_x(op.a, r);
     op.next(ctx, env)
 }
