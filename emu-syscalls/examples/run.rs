@@ -13,7 +13,8 @@ use emu_syscalls::task::exec::start::First;
 use emu_syscalls::vfs;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let argv: Vec<Vec<u8>> = std::env::args_os().skip(1).map(std::ffi::OsString::into_encoded_bytes).collect();
+    let argv: Vec<Vec<u8>> =
+        std::env::args_os().skip(1).map(std::ffi::OsString::into_encoded_bytes).collect();
     let program = std::env::args_os().nth(1).ok_or("usage: run PROGRAM [ARGS]...")?;
     let mut host = ScriptedHost::new(1);
     let mut machine = Machine::new(Config::default(), Box::new(Interp::default()));

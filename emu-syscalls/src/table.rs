@@ -200,7 +200,7 @@ syscalls! {
     53  socketpair Network (domain: I32, type_: I32, protocol: I32, sv: Addr) = Full => socket::socketpair;
     54  setsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: I32) = Partial("no filters, time stamps, multicast groups") => socket::setsockopt;
     55  getsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: Addr) = Partial("options of setsockopt; TCP_INFO in part") => socket::getsockopt;
-    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("no pidfd, no namespaces") => process::clone;
+    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("no namespaces") => process::clone;
     57  fork Process () = Full => process::fork;
     58  vfork Process () = Full => process::vfork;
     59  execve Process (path: Path, argv: Addr, envp: Addr) = Partial("ELF and #! only") => exec::execve;
@@ -391,7 +391,7 @@ syscalls! {
     244 mq_notify Ipc (mqdes: Fd, sevp: Addr) = Partial("no SIGEV_THREAD") => mqueue::mq_notify;
     245 mq_getsetattr Ipc (mqdes: Fd, newattr: Addr, oldattr: Addr) = Full => mqueue::mq_getsetattr;
     246 kexec_load Misc (entry: Addr, nr_segments: U64, segments: Addr, flags: U64) = Missing("not implemented yet");
-    247 waitid Process (idtype: I32, id: Pid, infop: Addr, options: I32, rusage: Addr) = Partial("no P_PIDFD") => process::waitid;
+    247 waitid Process (idtype: I32, id: Pid, infop: Addr, options: I32, rusage: Addr) = Full => process::waitid;
     248 add_key Misc (type_: Path, description: Path, payload: Addr, plen: Len, keyring: I32) = Missing("not implemented yet");
     249 request_key Misc (type_: Path, description: Path, callout_info: Path, dest_keyring: I32) = Missing("not implemented yet");
     250 keyctl Misc (operation: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Missing("not implemented yet");
@@ -480,7 +480,7 @@ syscalls! {
     333 io_pgetevents Misc (ctx_id: U64, min_nr: I64, nr: I64, events: Addr, timeout: Addr, usig: Addr) = Missing("not implemented yet");
     334 rseq Process (rseq: Addr, rseq_len: U32, flags: I32, sig: U32) = Full => futex::rseq;
     335 uretprobe Misc () = Missing("not implemented yet");
-    424 pidfd_send_signal Signal (pidfd: Fd, sig: I32, info: Addr, flags: U32) = Missing("not implemented yet");
+    424 pidfd_send_signal Signal (pidfd: Fd, sig: I32, info: Addr, flags: U32) = Full => pidfd::pidfd_send_signal;
     425 io_uring_setup Desc (entries: U32, params: Addr) = Missing("not implemented yet");
     426 io_uring_enter Desc (fd: Fd, to_submit: U32, min_complete: U32, flags: U32, argp: Addr, argsz: Len) = Missing("not implemented yet");
     427 io_uring_register Desc (fd: Fd, opcode: U32, arg: Addr, nr_args: U32) = Missing("not implemented yet");
@@ -491,7 +491,7 @@ syscalls! {
     432 fsmount File (fsfd: Fd, flags: U32, attr_flags: U32) = Missing("not implemented yet");
     433 fspick File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
     434 pidfd_open Desc (pid: Pid, flags: U32) = Partial("no PIDFD_THREAD") => pidfd::pidfd_open;
-    435 clone3 Process (cl_args: Addr, size: Len) = Partial("no pidfd, no namespaces, no cgroups") => process::clone3;
+    435 clone3 Process (cl_args: Addr, size: Len) = Partial("no namespaces, no cgroups") => process::clone3;
     436 close_range Desc (first: U32, last: U32, flags: U32) = Full => desc::close_range;
     437 openat2 File (dirfd: DirFd, path: Path, how: Addr, size: Len) = Partial("no RESOLVE_CACHED") => open::openat2;
     438 pidfd_getfd Desc (pidfd: Fd, targetfd: Fd, flags: U32) = Full => pidfd::pidfd_getfd;

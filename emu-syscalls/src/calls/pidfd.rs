@@ -70,10 +70,9 @@ pub(crate) fn pidfd_getfd(ctx: &mut Ctx<'_>, pidfd: Fd, targetfd: Fd, flags: U32
 
 /// `pidfd_send_signal(2)`
 pub(crate) fn pidfd_send_signal(ctx: &mut Ctx<'_>, pidfd: Fd, sig: I32, info: Addr, flags: U32) -> SysResult {
-    let _ = (sig, info);
     if flags.0 != 0 {
         return Err(Errno::EINVAL.into());
     }
-    process(ctx, pidfd)?;
-    Err(Stop::Unsupported("sending signals"))
+    let group = process(ctx, pidfd)?;
+    super::signal::send_to_process(ctx, group, sig, info)
 }

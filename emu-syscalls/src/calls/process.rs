@@ -197,7 +197,7 @@ pub(crate) fn waitid(
         1 if id.0 > 0 => Who::Process(GroupId(id.0.unsigned_abs())),
         2 if id.0 == 0 => Who::ProcessGroup(ctx.group().pgid),
         2 if id.0 > 0 => Who::ProcessGroup(GroupId(id.0.unsigned_abs())),
-        3 => return Err(Stop::Unsupported("waitid(P_PIDFD)")),
+        3 if id.0 >= 0 => Who::Process(super::pidfd::process(ctx, crate::arg::Fd(id.0))?),
         _ => return Err(Errno::EINVAL.into()),
     };
     let found = wait_for(ctx, who, options)?;

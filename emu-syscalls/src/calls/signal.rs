@@ -284,6 +284,29 @@ pub(crate) fn rt_sigqueueinfo(ctx: &mut Ctx<'_>, tgid: Pid, sig: I32, info: Addr
     Ok(0)
 }
 
+/// Sends a signal to the process behind a pidfd: as `kill`, or with the given information.
+pub(crate) fn send_to_process(ctx: &mut Ctx<'_>, gid: GroupId, sig: I32, info: Addr) -> SysResult {
+    let info = if info == Addr::NULL {
+        user_info(ctx, number(sig.0)?, si::USER)
+    } else {
+        let signo = ctx.read_u32(info)?;
+        if signo != sig.0.cast_unsigned() {
+            return Err(Errno::EINVAL.into());
+        }
+        let info = read_info(ctx, sig, info)?;
+        check_forged(&info, gid == ctx.task().group)?;
+        info
+    };
+    if !ctx.k.groups.contains(gid) {
+        return Err(Errno::ESRCH.into());
+    }
+    signal::may_signal(ctx.k, ctx.tid, leader(gid), info.signo)?;
+    if info.signo != 0 {
+        signal::send(ctx.k, To::Process(gid), info)?;
+    }
+    Ok(0)
+}
+
 /// `rt_tgsigqueueinfo(2)`
 pub(crate) fn rt_tgsigqueueinfo(ctx: &mut Ctx<'_>, tgid: Pid, tid: Pid, sig: I32, info: Addr) -> SysResult {
     let info = read_info(ctx, sig, info)?;

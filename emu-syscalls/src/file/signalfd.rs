@@ -7,8 +7,8 @@ use crate::ctx::{Ctx, Stop};
 use crate::file::{FileId, FileOps, Ready, flags};
 use crate::kernel::Kernel;
 use crate::seam::Host;
-use crate::task::TaskId;
-use crate::task::sighand::{SigInfo, SigQueue};
+use crate::task::deliver::dequeue;
+use crate::task::sighand::{SigInfo, SigSet};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 
 /// Bytes of `struct signalfd_siginfo`.
@@ -19,28 +19,6 @@ const RECORD: usize = 128;
 pub struct SignalFdFile {
     /// Bit `n - 1` stands for signal `n`.
     pub mask: u64,
-}
-
-fn bit(signo: u8) -> u64 {
-    1u64.checked_shl(u32::from(signo).wrapping_sub(1)).unwrap_or(0)
-}
-
-/// Index of the signal of `mask` with the lowest number.
-fn first(queue: &SigQueue, mask: u64) -> Option<usize> {
-    let wanted = queue.queue.iter().enumerate().filter(|(_, info)| bit(info.signo) & mask != 0);
-    wanted.min_by_key(|(index, info)| (info.signo, *index)).map(|(index, _)| index)
-}
-
-/// Takes a signal of `mask` that was sent to the task or its process.
-pub fn dequeue(k: &mut Kernel, tid: TaskId, mask: u64) -> Option<SigInfo> {
-    let task = k.task_mut(tid);
-    if let Some(index) = first(&task.pending, mask) {
-        return Some(task.pending.queue.remove(index));
-    }
-    let group = task.group;
-    let group = k.group_mut(group);
-    let index = first(&group.pending, mask)?;
-    Some(group.pending.queue.remove(index))
 }
 
 fn record(info: &SigInfo) -> [u8; RECORD] {
@@ -87,7 +65,7 @@ impl FileOps for SignalFdFile {
         }
         let mut out = Vec::new();
         while out.len() + RECORD <= max {
-            match dequeue(ctx.k, ctx.tid, self.mask) {
+            match dequeue(ctx.k, ctx.host, ctx.tid, SigSet(!self.mask)) {
                 Some(info) => out.extend_from_slice(&record(&info)),
                 None => break,
             }
@@ -104,8 +82,9 @@ impl FileOps for SignalFdFile {
     fn ready(&self, k: &mut Kernel, _host: &mut dyn Host, _id: FileId) -> Ready {
         let Some(task) = k.sched.current.and_then(|tid| k.tasks.get(tid)) else { return Ready::empty() };
         let group = k.group(task.group);
-        let found = first(&task.pending, self.mask).or_else(|| first(&group.pending, self.mask));
-        if found.is_some() { Ready::IN } else { Ready::empty() }
+        let mask = SigSet(self.mask);
+        let none = task.pending.set.and(mask).is_empty() && group.pending.set.and(mask).is_empty();
+        if none { Ready::empty() } else { Ready::IN }
     }
     fn wait_keys(&self, k: &Kernel, id: FileId) -> Vec<WaitKey> {
         let group = k.sched.current.and_then(|tid| k.tasks.get(tid)).map(|task| task.group);

@@ -197,6 +197,10 @@ fn end_process(k: &mut Kernel, gid: GroupId) {
     group.pending = crate::task::sighand::SigQueue::default();
     crate::time::timer::drop_timers(k, gid);
     crate::file::jobctl::process_exits(k, gid);
+    crate::vfs::locks::process_ended(k, gid);
+    crate::ipc::process_ended(k, gid);
+    // Those who poll a pidfd hear of the process, not only of its first thread.
+    k.wake(WaitKey::Thread(leader));
     jobs::hang_up_if_orphaned(k, gid, None);
     k.observer.note(k.retired, || Event::Exited { tid: leader, status });
     reap::notify_parent_exit(k, gid);

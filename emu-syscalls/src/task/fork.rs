@@ -102,8 +102,14 @@ fn check(ctx: &mut Ctx<'_>, args: &CloneArgs) -> Result<(), Stop> {
     if has(flag::INTO_CGROUP) {
         return Err(Stop::Unsupported("clone into a cgroup"));
     }
+    if has(flag::PIDFD | flag::THREAD) {
+        return Err(Stop::Unsupported("CLONE_PIDFD of a thread"));
+    }
     if has(flag::PIDFD) {
-        return Err(Stop::Unsupported("CLONE_PIDFD"));
+        let table = ctx.k.fd_tables.get(ctx.task().fds);
+        if table.is_none_or(|table| table.lowest_free(0) >= ctx.fd_limit()) {
+            return Err(Errno::EMFILE.into());
+        }
     }
     let me = ctx.task();
     let privileged =
@@ -130,6 +136,12 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
         Some(wanted) => chosen_pid(ctx, wanted)?,
     };
     make(ctx, child, args)?;
+    if args.flags & flag::PIDFD != 0 {
+        use crate::file::{File, flags, pidfd::PidFdFile};
+        let file = File::PidFd(PidFdFile { group: crate::task::GroupId(child.0) });
+        let fd = ctx.install(file, flags::O_RDWR, true)?;
+        let _ = ctx.write_u32(Addr(args.pidfd), fd.0.cast_unsigned());
+    }
     if args.flags & flag::PARENT_SETTID != 0 {
         // Linux ignores a fault here (kernel_clone: put_user without check).
         let _ = ctx.write_u32(Addr(args.parent_tid), child.0);
