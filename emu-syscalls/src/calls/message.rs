@@ -438,8 +438,11 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
             }
             Err(stop) => {
                 let blocked = matches!(stop, Stop::Block(_));
-                let goes_on = blocked && all && first.as_ref().is_none_or(|r| r.files.is_empty());
-                if ctx.call.done > 0 && !(goes_on && !ends_now(ctx, &Err(stop.clone()))) {
+                let goes_on = blocked
+                    && all
+                    && first.as_ref().is_none_or(|r| r.files.is_empty())
+                    && !ends_now(ctx, &Err(stop.clone()));
+                if ctx.call.done > 0 && !goes_on {
                     let done = std::mem::take(&mut ctx.call.done);
                     let mut received = first.unwrap_or_default();
                     received.full_len = usize::try_from(done).unwrap_or(usize::MAX);

@@ -120,10 +120,7 @@ fn block(ctx: &mut Ctx<'_>, file: FileId, queue: MqId, span: Option<u64>) -> Sto
 /// Time from now to an absolute time of the wall clock, at least 0.
 fn until(ctx: &mut Ctx<'_>, abs_timeout: Addr) -> Result<Option<u64>, Errno> {
     let at = read_timespec(ctx, abs_timeout)?;
-    Ok(match at {
-        None => None,
-        Some(at) => Some(at.saturating_sub(ctx.realtime_ns())),
-    })
+    Ok(at.map(|at| at.saturating_sub(ctx.realtime_ns())))
 }
 
 /// `mq_timedsend(2)`
