@@ -38,6 +38,8 @@ pub mod superblock;
 pub mod synth;
 pub mod sysfs;
 pub mod tar;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 pub mod walk;
 pub mod xattr;
