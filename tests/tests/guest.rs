@@ -24,9 +24,10 @@ macro_rules! guest {
 }
 
 guest! {
-    aio attr clone copy creds dir epoll eventfd exec faults fd futex inotify itimer kernel_address link lock madvise memfd mmap
-    mount mprotect mqueue mremap msg netlink open pidfd pipe poll prctl proc process pty rename rlimit rw sched sem shm
-    signal signalfd sigqueue smc sockopt splice stack stat sys tcp thread time timer timerfd udp unix wait xattr
+    aio attr clone copy creds dev dir epoll epoll_nested event_files eventfd exec faults fd futex inotify itimer
+    kernel_address link lock madvise memfd mmap mount mprotect mqueue mremap msg netlink open pidfd pipe pipe_ends
+    poll poll_masks prctl proc proc_files process pty rename rlimit rw sched sem shm signal signalfd sigqueue smc
+    sockopt splice stack stat sys tcp tcp_streams thread time timer timerfd tty udp unix unix_socket wait xattr
 }
 
 /// Compiles a program, statically so that nothing but itself and the kernel decides what it does.
@@ -81,9 +82,7 @@ fn same_as_natively(name: &str) {
     let emulated = run(true);
     let failed: Vec<&str> = text
         .lines()
-        .filter(|line| {
-            !String::from_utf8_lossy(&emulated.stdout).lines().any(|emulated| emulated == *line)
-        })
+        .filter(|line| !String::from_utf8_lossy(&emulated.stdout).lines().any(|emulated| emulated == *line))
         .collect();
     if is_root() {
         assert!(
