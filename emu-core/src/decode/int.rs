@@ -113,6 +113,11 @@ macro_rules! double_shift {
 macro_rules! bit {
     ($l:expr, $k:literal) => {{
         let w = $l.width(0);
+        if !$l.is_imm(1) {
+            // With a segment base there is nothing to wrap at.
+            let narrow = $l.before.is_some_and(|b| b.imm != u64::MAX && b.b == crate::exec::ZERO);
+            $l.op.imm = if narrow { 0xffff_ffff } else { u64::MAX };
+        }
         Body(match ($l.is_mem(0), $l.is_imm(1)) {
             (true, false) => by_wide!(w, T => bits::bit_string::<T, $k>),
             (true, true) => by_wide!(w, T => bits::bit::<T, Me, Im, $k>),
@@ -185,6 +190,12 @@ fn push(l: &mut Lower<'_>) -> Choice {
 fn pop(l: &mut Lower<'_>) -> Choice {
     let w = l.ins.stack_pointer_increment().unsigned_abs();
     if l.is_mem(0) {
+        // The address is computed after rsp has moved, by a helper operation too.
+        if let Some(before) = &mut l.before
+            && before.base == RSP
+        {
+            before.disp += w as i64;
+        }
         return Body(by_wide!(w, T => mov::pop_mem::<T>));
     }
     if l.ins.op_register(0).is_segment_register() {
@@ -441,6 +452,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
 fn system(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
+        M::Serialize => Undefined,
         M::Reservednop if format!("{:?}", l.ins.code()).ends_with("0F0D") => Undefined,
         M::Nop
         | M::Endbr64

@@ -254,6 +254,13 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     }
 }
 
+macro_rules! sha {
+    ($l:expr, $O:ident) => {{
+        let (mem, _) = fill($l);
+        Body(if mem { crypto::sha::<crypto::$O, true> as OpFn } else { crypto::sha::<crypto::$O, false> })
+    }};
+}
+
 fn crypto(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
@@ -264,12 +271,12 @@ fn crypto(l: &mut Lower<'_>) -> Choice {
         M::Aesimc | M::Vaesimc => v2!(l, crypto::Aesimc),
         M::Aeskeygenassist | M::Vaeskeygenassist => v2!(l, crypto::Aeskeygenassist),
         M::Pclmulqdq | M::Vpclmulqdq => v2!(l, crypto::Pclmulqdq),
-        M::Sha1nexte => v2!(l, crypto::Sha1nexte),
-        M::Sha1msg1 => v2!(l, crypto::Sha1msg1),
-        M::Sha1msg2 => v2!(l, crypto::Sha1msg2),
-        M::Sha1rnds4 => v2!(l, crypto::Sha1rnds4),
-        M::Sha256msg1 => v2!(l, crypto::Sha256msg1),
-        M::Sha256msg2 => v2!(l, crypto::Sha256msg2),
+        M::Sha1nexte => sha!(l, Sha1nexte),
+        M::Sha1msg1 => sha!(l, Sha1msg1),
+        M::Sha1msg2 => sha!(l, Sha1msg2),
+        M::Sha1rnds4 => sha!(l, Sha1rnds4),
+        M::Sha256msg1 => sha!(l, Sha256msg1),
+        M::Sha256msg2 => sha!(l, Sha256msg2),
         M::Sha256rnds2 => {
             l.op.a = l.reg(0);
             let mem = l.is_mem(1);

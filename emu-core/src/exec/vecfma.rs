@@ -173,11 +173,8 @@ pub(crate) fn ps2ph<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         let addr = ctx.ea(&op);
         let (flags, bad) = settle(control, all);
         if bad {
-            let last = addr.wrapping_add(if K == VEX256 { 15 } else { 7 });
-            for at in [addr, last] {
-                if ctx.host(env, at, crate::mem::Access::Write).is_none() {
-                    return ctx.fail(op);
-                }
+            if !ctx.writable(env, addr, if K == VEX256 { 16 } else { 8 }) {
+                return ctx.fail(op);
             }
             ctx.mxcsr |= flags;
             return simd_error(ctx, op);
