@@ -6,6 +6,7 @@
 //! **Invariant**: operand kinds, widths and register numbers are resolved here, never when the instruction runs.
 #![allow(clippy::cast_possible_truncation, reason = "bit-level code: truncation is the operation")]
 
+pub mod features;
 mod forms;
 mod fpu;
 mod int;
@@ -14,7 +15,7 @@ mod vec;
 mod vecavx;
 mod vecfp;
 
-use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
 
 use crate::cpu::{CpuModel, Exception};
 use crate::exec::{Block, Ctx, Env, FS, GS, Link, Op, OpFn, TMP, ZERO, branch, mov, system};
@@ -181,11 +182,11 @@ fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
     if code == Code::INVALID {
         return Choice::Undefined;
     }
-    match code.op_code().encoding() {
-        EncodingKind::Legacy => {}
-        EncodingKind::VEX if model >= CpuModel::V3 => {}
-        EncodingKind::EVEX | EncodingKind::MVEX => return Choice::Missing,
-        _ => return Choice::Undefined,
+    if features::lowest_for(code).is_none_or(|lowest| lowest > model) {
+        return int::without_feature(l);
+    }
+    if features::hint(code) {
+        return Choice::Body(mov::nop);
     }
     let choice = int::select(l);
     if !matches!(choice, Choice::Missing) {

@@ -189,14 +189,18 @@ fn accept(ctx: &mut Ctx, raised: u32) -> bool {
     !bad
 }
 
-/// CVTPI2PS.
+/// CVTPI2PS. Only a register source is an MMX instruction.
 pub(crate) fn pi2ps<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    wait!(ctx, op);
+    if !MEM {
+        wait!(ctx, op);
+    }
     let Some(s) = source::<u64, MEM>(ctx, op, env) else { return ctx.fail(op) };
     let control = Mxcsr(ctx.mxcsr);
     let (low, f) = S::of_int(control, i64::from(s as i32));
     let (up, g) = S::of_int(control, i64::from((s >> 32) as i32));
-    enter(ctx);
+    if !MEM {
+        enter(ctx);
+    }
     if !accept(ctx, f | g) {
         return ctx.raise(op, Exception::new(Vector::Simd));
     }

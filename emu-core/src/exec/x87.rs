@@ -440,6 +440,9 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let pop = op.imm >= 3;
     let dst = u8::from(pop);
     let (Some(a), Some(b)) = (ctx.st(0), ctx.st(1)) else {
+        if op.imm <= 1 {
+            ctx.x87.status &= !C2;
+        }
         if ctx.stack_fault(false) {
             ctx.set_st(dst, DEFAULT_NAN);
             if pop {
