@@ -127,9 +127,9 @@ pub fn standing(code: Code) -> Standing {
         M::Fstpnce | M::Fneni | M::Feni | M::Fndisi | M::Fdisi | M::Fnsetpm | M::Fsetpm => {
             Standing::Refused("of the 8087 and 80287; another form or nothing today")
         }
-        M::Call | M::Jmp | M::Ret => {
-            Standing::Missing("16-bit near branches, which the decoder does not give: it reads 66h as Intel does")
-        }
+        M::Call | M::Jmp | M::Ret => Standing::Missing(
+            "16-bit near branches, which the decoder does not give: it reads 66h as Intel does",
+        ),
         _ if info.op_kinds().contains(&OpCodeOperandKind::sibmem) => Standing::Refused("AMX"),
         _ => Standing::Missing("not needed by any program seen"),
     }
@@ -149,13 +149,18 @@ fn refusal(code: Code) -> &'static str {
         Some(F::D3NOW | F::D3NOWEXT) => "3DNow! is in no model",
         Some(F::FMA4 | F::XOP | F::TBM | F::LWP) => "AMD FMA4, XOP, TBM and LWP are in no model",
         Some(F::AMX_BF16 | F::AMX_FP16 | F::AMX_INT8 | F::AMX_TILE | F::AMX_COMPLEX) => "AMX is in no model",
-        Some(F::SVM | F::VMX | F::SEV_ES | F::SEV_SNP | F::SKINIT_or_SVM | F::INVEPT | F::INVVPID | F::TDX) => {
-            "the machine is no host of virtual machines"
-        }
+        Some(
+            F::SVM | F::VMX | F::SEV_ES | F::SEV_SNP | F::SKINIT_or_SVM | F::INVEPT | F::INVVPID | F::TDX,
+        ) => "the machine is no host of virtual machines",
         Some(F::HLE_or_RTM | F::RTM | F::TSXLDTRK) => "transactions are in no model",
         Some(F::AVX512F | F::AVX512BW | F::AVX512DQ) => "AVX-512 is in no model",
         Some(
-            F::PADLOCK_ACE | F::PADLOCK_GMI | F::PADLOCK_PHE | F::PADLOCK_PMM | F::PADLOCK_RNG | F::PADLOCK_UNDOC,
+            F::PADLOCK_ACE
+            | F::PADLOCK_GMI
+            | F::PADLOCK_PHE
+            | F::PADLOCK_PMM
+            | F::PADLOCK_RNG
+            | F::PADLOCK_UNDOC,
         ) => "VIA PadLock is in no model",
         Some(F::SMAP | F::INVPCID | F::XSAVES | F::SMM | F::SMX | F::FRED | F::LKGS) => {
             "for kernels; the model does not have it"

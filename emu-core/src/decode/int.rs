@@ -7,7 +7,9 @@ use super::{Choice, Lower};
 use crate::cpu::reg;
 use crate::exec::flags::{CF, OF};
 use crate::exec::operand::{Im, Me, Ra, Rb};
-use crate::exec::{FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, protect, shift, string, system, xsave};
+use crate::exec::{
+    FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, protect, shift, string, system, xsave,
+};
 
 use Choice::{Body, Last, Missing, Undefined};
 

@@ -7,8 +7,8 @@ use super::forms::by_long;
 use super::vec::{by_enc, by_k, encoding, fill};
 use super::{Choice, Lower, segment, slot};
 use crate::exec::fpops::{D, S};
-use crate::exec::vecint::{self, LEGACY, VEX128, VEX256};
 use crate::exec::vecfma::{self, fma_imm};
+use crate::exec::vecint::{self, LEGACY, VEX128, VEX256};
 use crate::exec::{OpFn, ZERO, crypto, vecavx, vecstr};
 
 use Choice::{Body, Missing};
@@ -72,7 +72,8 @@ macro_rules! gather {
 fn gather_operands(l: &mut Lower<'_>) -> u8 {
     let ins = l.ins;
     l.before = None;
-    let narrow = ins.memory_base().is_gpr32() || (ins.memory_base() == Register::None && has_narrow_address(l));
+    let narrow =
+        ins.memory_base().is_gpr32() || (ins.memory_base() == Register::None && has_narrow_address(l));
     l.op.a = l.reg(0);
     l.op.b = slot(ins.memory_index());
     l.op.base = if ins.memory_base() == Register::None { ZERO } else { slot(ins.memory_base()) };

@@ -97,9 +97,7 @@ const fn shifted(row: usize, column: usize, step: usize) -> usize {
 fn mixed(v: X, table: &[u32; 256], step: usize) -> X {
     let s = b16(v);
     of_d4(std::array::from_fn(|c| {
-        (0..4).fold(0, |r, row| {
-            r ^ table[s[shifted(row, c, step)] as usize].rotate_left(8 * row as u32)
-        })
+        (0..4).fold(0, |r, row| r ^ table[s[shifted(row, c, step)] as usize].rotate_left(8 * row as u32))
     }))
 }
 

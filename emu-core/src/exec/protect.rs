@@ -201,7 +201,8 @@ pub(crate) fn iret<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow 
         return ctx.raise(op, selector_fault(ss));
     }
     far(ctx, op, env, cs, to, |ctx| {
-        let may = RFlags::STATUS | RFlags::TF | RFlags::DF | RFlags::NT | RFlags::AC | RFlags::ID | RFlags::RF;
+        let may =
+            RFlags::STATUS | RFlags::TF | RFlags::DF | RFlags::NT | RFlags::AC | RFlags::ID | RFlags::RF;
         let may = may.bits() & if T::BYTES == 2 { 0xffff } else { u64::MAX };
         let old = ctx.rflags();
         let had_ac = ctx.alignment_checked();

@@ -187,11 +187,8 @@ pub(crate) fn mask_store<T: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mu
     for check in [true, false] {
         for i in (0..lanes::<T>(K)).filter(|&i| lane::<T>(&mask, i).msb()) {
             let at = addr.wrapping_add(i * T::BYTES);
-            let ok = if check {
-                ctx.writable(env, at, T::BYTES)
-            } else {
-                ctx.store(env, at, lane::<T>(&data, i))
-            };
+            let ok =
+                if check { ctx.writable(env, at, T::BYTES) } else { ctx.store(env, at, lane::<T>(&data, i)) };
             if !ok {
                 return ctx.fail(op);
             }
