@@ -456,6 +456,7 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         0 | 1 => {
             let kind = if op.imm == 0 { Quotient::Truncated } else { Quotient::Nearest };
             let r = x87::remainder(cw, a, b, kind);
+            ctx.x87.status &= !C2;
             if ctx.settle_x87(r.outcome.raised, false) {
                 ctx.set_st(0, r.outcome.value);
                 let v = r.outcome.value;
