@@ -150,13 +150,13 @@ pub(crate) fn zero<const ALL: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>)
 #[inline(always)]
 fn lane<T: Int>(v: &Ymm, i: u64) -> T {
     let at = i * T::BYTES;
-    T::of(v[at as usize / 8 & 3] >> (at % 8 * 8))
+    T::of(v[(at as usize / 8) & 3] >> (at % 8 * 8))
 }
 
 #[inline(always)]
 fn set_lane<T: Int>(v: &mut Ymm, i: u64, x: T) {
     let at = i * T::BYTES;
-    let word = &mut v[at as usize / 8 & 3];
+    let word = &mut v[(at as usize / 8) & 3];
     let shift = at % 8 * 8;
     *word = *word & !((u64::MAX >> T::SH) << shift) | x.u() << shift;
 }
@@ -287,7 +287,7 @@ pub(crate) fn test_signs<T: Int, const MEM: bool, const K: u8>(
         and |= (a[0] & s[0]) | (a[1] & s[1]);
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);
     }
-    ctx.set_explicit(u64::from(and & signs == 0) * flags::ZF | u64::from(not & signs == 0) * flags::CF);
+    ctx.set_explicit((u64::from(and & signs == 0) * flags::ZF) | (u64::from(not & signs == 0) * flags::CF));
     op.next(ctx, env)
 }
 

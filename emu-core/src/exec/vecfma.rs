@@ -66,7 +66,7 @@ fn one<F: Fused, const ORDER: u8>(env: Mxcsr, x: u64, y: u64, z: u64, negate: Ne
 fn each<F: Fused, const ORDER: u8>(env: Mxcsr, x: X, y: X, z: X, imm: u64) -> (X, u32) {
     let mut all = 0;
     let mut lane = |i: usize, x: u64, y: u64, z: u64| {
-        let flip = imm & fma_imm::ALTERNATE != 0 && i % 2 == 0;
+        let flip = imm & fma_imm::ALTERNATE != 0 && i.is_multiple_of(2);
         let negate =
             Negate { product: imm & fma_imm::PRODUCT != 0, addend: (imm & fma_imm::ADDEND != 0) ^ flip };
         let (r, raised) = one::<F, ORDER>(env, x, y, z, negate);
