@@ -7,7 +7,9 @@ use super::{Choice, Lower};
 use crate::cpu::reg;
 use crate::exec::flags::{CF, OF};
 use crate::exec::operand::{Im, Me, Ra, Rb};
-use crate::exec::{FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, shift, string, system};
+use crate::exec::{
+    FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, protect, shift, string, system, xsave,
+};
 
 use Choice::{Body, Last, Missing, Undefined};
 
@@ -113,6 +115,11 @@ macro_rules! double_shift {
 macro_rules! bit {
     ($l:expr, $k:literal) => {{
         let w = $l.width(0);
+        if !$l.is_imm(1) {
+            // With a segment base there is nothing to wrap at.
+            let narrow = $l.before.is_some_and(|b| b.imm != u64::MAX && b.b == crate::exec::ZERO);
+            $l.op.imm = if narrow { 0xffff_ffff } else { u64::MAX };
+        }
         Body(match ($l.is_mem(0), $l.is_imm(1)) {
             (true, false) => by_wide!(w, T => bits::bit_string::<T, $k>),
             (true, true) => by_wide!(w, T => bits::bit::<T, Me, Im, $k>),
@@ -185,12 +192,20 @@ fn push(l: &mut Lower<'_>) -> Choice {
 fn pop(l: &mut Lower<'_>) -> Choice {
     let w = l.ins.stack_pointer_increment().unsigned_abs();
     if l.is_mem(0) {
+        // The address is computed after rsp has moved, by a helper operation too.
+        if let Some(before) = &mut l.before
+            && before.base == RSP
+        {
+            before.disp += w as i64;
+        }
         return Body(by_wide!(w, T => mov::pop_mem::<T>));
     }
-    if l.ins.op_register(0).is_segment_register() {
-        return Missing;
-    }
     l.op.base = RSP;
+    if l.ins.op_register(0).is_segment_register() {
+        l.op.a = l.ins.op_register(0).number() as u8;
+        l.op.imm = l.ins.code() as u64;
+        return Body(by_wide!(w, T => protect::pop_seg::<T>));
+    }
     Body(by_wide!(w, T => mov::pop::<T>))
 }
 
@@ -205,7 +220,9 @@ fn moves(l: &mut Lower<'_>) -> Choice {
         }
         if r.is_segment_register() {
             if i == 0 {
-                return Missing;
+                l.op.a = r.number() as u8;
+                l.op.imm = l.ins.code() as u64;
+                return Body(if l.is_mem(1) { protect::mov_to_seg::<Me> } else { protect::mov_to_seg::<Rb> });
             }
             // Selectors as Linux sets them for 64-bit programs.
             l.op.imm = match r {
@@ -252,7 +269,7 @@ fn branches(l: &mut Lower<'_>) -> Choice {
                 Last(branch::call_ind::<Ra>)
             }
             OpKind::Register => Last(branch::jmp_ind::<Ra>),
-            OpKind::Memory if l.ins.is_call_far_indirect() || l.ins.is_jmp_far_indirect() => Missing,
+            OpKind::Memory if l.ins.is_call_far_indirect() || l.ins.is_jmp_far_indirect() => far(l, call),
             OpKind::Memory if l.width(0) != 8 => Missing,
             OpKind::Memory if call => Last(branch::call_ind::<Me>),
             OpKind::Memory => Last(branch::jmp_ind::<Me>),
@@ -280,6 +297,83 @@ fn branches(l: &mut Lower<'_>) -> Choice {
                 _ => Last(branch::loop_::<u32, 2>),
             }
         }
+    }
+}
+
+/// Far JMP and CALL: an offset of 2, 4 or 8 bytes, then a selector.
+fn far(l: &mut Lower<'_>, call: bool) -> Choice {
+    let w = l.ins.memory_size().size() - 2;
+    l.op.imm = l.ins.code() as u64;
+    Last(if call {
+        by_wide!(w, T => protect::far_indirect::<T, true>)
+    } else {
+        by_wide!(w, T => protect::far_indirect::<T, false>)
+    })
+}
+
+/// What an instruction of a feature that the model lacks is: TZCNT and LZCNT are BSF and BSR then, all else `#UD`.
+pub(super) fn without_feature(l: &mut Lower<'_>) -> Choice {
+    match l.ins.mnemonic() {
+        Mnemonic::Tzcnt => scan!(l, Bsf),
+        Mnemonic::Lzcnt => scan!(l, Bsr),
+        _ => Undefined,
+    }
+}
+
+/// What UMIP keeps from programs, as Linux answers it; LAR, LSL, VERR, VERW; far returns.
+fn protection(l: &mut Lower<'_>) -> Choice {
+    use Mnemonic as M;
+    let m = l.ins.mnemonic();
+    match m {
+        M::Sgdt => with(l, 0xffff_ffff_fffe_0000, protect::store_table),
+        M::Sidt => with(l, 0xffff_ffff_ffff_0000, protect::store_table),
+        M::Sldt | M::Str | M::Smsw => {
+            let value = match m {
+                M::Sldt => 0,
+                M::Str => 0x40,
+                _ => 0x8005_0033,
+            };
+            let f = if l.is_mem(0) {
+                protect::store_word::<u16, Me> as OpFn
+            } else if l.width(0) == 2 {
+                protect::store_word::<u16, Ra>
+            } else if l.width(0) == 8 && m == M::Smsw {
+                protect::store_word::<u64, Ra>
+            } else {
+                protect::store_low
+            };
+            with(l, value, f)
+        }
+        M::Lar => Body(by_wide!(l.width(0), T => by_src!(l.is_mem(1), S => protect::lar::<T, S, false>))),
+        M::Lsl => Body(by_wide!(l.width(0), T => by_src!(l.is_mem(1), S => protect::lar::<T, S, true>))),
+        M::Verr | M::Verw => {
+            l.op.b = l.op.a;
+            let (mem, write) = (l.is_mem(0), m == M::Verw);
+            Body(if write {
+                by_src!(mem, S => protect::verify::<S, true>)
+            } else {
+                by_src!(mem, S => protect::verify::<S, false>)
+            })
+        }
+        M::Retf => {
+            let more = if l.ins.op_count() == 1 { l.ins.immediate16() } else { 0 };
+            [l.op.a, l.op.b] = more.to_le_bytes();
+            l.op.imm = l.ins.code() as u64;
+            l.op.base = RSP;
+            let w = l.ins.stack_pointer_increment().unsigned_abs() as usize - usize::from(more);
+            Last(by_wide!(w / 2, T => protect::retf::<T>))
+        }
+        M::Iret | M::Iretd | M::Iretq => {
+            l.op.imm = l.ins.code() as u64;
+            l.op.base = RSP;
+            let w = match m {
+                M::Iret => 2,
+                M::Iretd => 4,
+                _ => 8,
+            };
+            Last(by_wide!(w, T => protect::iret::<T>))
+        }
+        _ => conditional(l),
     }
 }
 
@@ -441,6 +535,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
 fn system(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
+        M::Serialize | M::Sysenter => Undefined,
         M::Reservednop if format!("{:?}", l.ins.code()).ends_with("0F0D") => Undefined,
         M::Nop
         | M::Endbr64
@@ -457,13 +552,16 @@ fn system(l: &mut Lower<'_>) -> Choice {
         | M::Prefetchw
         | M::Prefetchwt1
         | M::Reservednop
-        | M::Cldemote => Body(mov::nop),
+        | M::Cldemote
+        | M::Prefetchit0
+        | M::Prefetchit1 => Body(mov::nop),
         M::Clflush | M::Clflushopt | M::Clwb => Body(mov::touch),
         M::Cpuid => Body(cpuid::cpuid),
-        M::Xgetbv => Body(system::xgetbv),
+        M::Xgetbv => Body(xsave::xgetbv),
         M::Syscall => Last(system::syscall),
         M::Int3 => last_with(l, 3, system::trap),
         M::Int1 => last_with(l, 1, system::trap),
+        M::Int if matches!(l.op.imm, 3 | 4) => Last(system::trap),
         M::Int => Last(system::int_n),
         M::Ud0 | M::Ud1 | M::Ud2 => Undefined,
         M::Rdtsc => last_with(l, 0, system::seam),
@@ -476,8 +574,12 @@ fn system(l: &mut Lower<'_>) -> Choice {
         M::Wrgsbase => base(l, GS, true),
         M::Ldmxcsr | M::Vldmxcsr => Body(system::ldmxcsr),
         M::Stmxcsr | M::Vstmxcsr => Body(system::stmxcsr),
-        M::Fxsave | M::Fxsave64 => Body(system::fxsave),
-        M::Fxrstor | M::Fxrstor64 => Body(system::fxrstor),
+        M::Fxsave | M::Fxsave64 => Body(xsave::fxsave),
+        M::Fxrstor | M::Fxrstor64 => Body(xsave::fxrstor),
+        M::Xsave | M::Xsave64 => Body(xsave::save::<0>),
+        M::Xsaveopt | M::Xsaveopt64 => Body(xsave::save::<1>),
+        M::Xsavec | M::Xsavec64 => Body(xsave::save::<2>),
+        M::Xrstor | M::Xrstor64 => Body(xsave::restore),
         M::Hlt
         | M::Cli
         | M::Sti
@@ -515,7 +617,7 @@ fn system(l: &mut Lower<'_>) -> Choice {
             l.op.disp = l.ins.len() as i64;
             Last(system::privileged)
         }
-        _ => conditional(l),
+        _ => protection(l),
     }
 }
 

@@ -13,9 +13,10 @@ fn is_mm(l: &Lower<'_>, i: u32) -> bool {
     i < l.ins.op_count() && !l.is_mem(i) && !l.is_imm(i) && l.ins.op_register(i).is_mm()
 }
 
-/// True if an operand is an MMX register.
-pub(super) fn uses_mm(l: &Lower<'_>) -> bool {
-    (0..l.ins.op_count()).any(|i| is_mm(l, i))
+/// True if the instruction belongs here: an operand is an MMX register or could be one.
+pub(super) fn claims(l: &Lower<'_>) -> bool {
+    matches!(l.ins.mnemonic(), Mnemonic::Cvtpi2ps | Mnemonic::Cvtpi2pd)
+        || (0..l.ins.op_count()).any(|i| is_mm(l, i))
 }
 
 /// `a = O(a, source)`.

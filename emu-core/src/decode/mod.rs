@@ -6,6 +6,7 @@
 //! **Invariant**: operand kinds, widths and register numbers are resolved here, never when the instruction runs.
 #![allow(clippy::cast_possible_truncation, reason = "bit-level code: truncation is the operation")]
 
+pub mod features;
 mod forms;
 mod fpu;
 mod int;
@@ -14,7 +15,7 @@ mod vec;
 mod vecavx;
 mod vecfp;
 
-use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, Instruction, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
 
 use crate::cpu::{CpuModel, Exception};
 use crate::exec::{Block, Ctx, Env, FS, GS, Link, Op, OpFn, TMP, ZERO, branch, mov, system};
@@ -181,17 +182,17 @@ fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
     if code == Code::INVALID {
         return Choice::Undefined;
     }
-    match code.op_code().encoding() {
-        EncodingKind::Legacy => {}
-        EncodingKind::VEX if model >= CpuModel::V3 => {}
-        EncodingKind::EVEX | EncodingKind::MVEX => return Choice::Missing,
-        _ => return Choice::Undefined,
+    if features::lowest_for(code).is_none_or(|lowest| lowest > model) {
+        return int::without_feature(l);
+    }
+    if features::hint(code) {
+        return Choice::Body(mov::nop);
     }
     let choice = int::select(l);
     if !matches!(choice, Choice::Missing) {
         return choice;
     }
-    if mmx::uses_mm(l) {
+    if mmx::claims(l) {
         return mmx::select(l);
     }
     let choice = vec::select(l);
@@ -305,6 +306,27 @@ impl Fetch {
     }
 }
 
+/// F3 90 with REX.B is XCHG with r8, not PAUSE.
+fn correct(ins: &mut Instruction, bytes: &[u8]) {
+    if ins.code() != Code::Pause {
+        return;
+    }
+    let rex = bytes.get(ins.len().wrapping_sub(2)).copied().unwrap_or(0);
+    if rex & 0xf1 != 0x41 {
+        return;
+    }
+    let (code, r, a) = if rex & 8 != 0 {
+        (Code::Xchg_r64_RAX, Register::R8, Register::RAX)
+    } else {
+        (Code::Xchg_r32_EAX, Register::R8D, Register::EAX)
+    };
+    ins.set_code(code);
+    for (i, r) in [r, a].into_iter().enumerate() {
+        ins.set_op_kind(i as u32, OpKind::Register);
+        ins.set_op_register(i as u32, r);
+    }
+}
+
 /// Decodes the block at `rip`, at most `max` instructions. The error is the fault of its first fetch.
 pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> Result<Block, Exception> {
     let mut fetch = Fetch::new(ctx, env, rip)?;
@@ -319,6 +341,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         let bytes = &fetch.bytes[offset..upto];
         let mut decoder = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE);
         decoder.decode_out(&mut ins);
+        correct(&mut ins, bytes);
         let short = decoder.last_error() == DecoderError::NoMoreBytes;
         if short && bytes.len() < 15 {
             // Fetch ran into the end: a page that faults, or the end of what was copied.
@@ -392,5 +415,7 @@ pub(crate) fn instruction_at(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64) -> Resu
     let mut fetch = Fetch::new(ctx, env, rip)?;
     fetch.reach(ctx, env, rip, 0);
     let n = fetch.bytes.len().min(15);
-    Ok(Decoder::with_ip(64, &fetch.bytes[..n], rip, DecoderOptions::NONE).decode())
+    let mut ins = Decoder::with_ip(64, &fetch.bytes[..n], rip, DecoderOptions::NONE).decode();
+    correct(&mut ins, &fetch.bytes[..n]);
+    Ok(ins)
 }

@@ -7,8 +7,8 @@ use super::forms::by_long;
 use super::vec::{by_enc, by_k, encoding, fill};
 use super::{Choice, Lower, segment, slot};
 use crate::exec::fpops::{D, S};
-use crate::exec::vecint::{self, LEGACY, VEX128, VEX256};
 use crate::exec::vecfma::{self, fma_imm};
+use crate::exec::vecint::{self, LEGACY, VEX128, VEX256};
 use crate::exec::{OpFn, ZERO, crypto, vecavx, vecstr};
 
 use Choice::{Body, Missing};
@@ -72,7 +72,8 @@ macro_rules! gather {
 fn gather_operands(l: &mut Lower<'_>) -> u8 {
     let ins = l.ins;
     l.before = None;
-    let narrow = ins.memory_base().is_gpr32() || (ins.memory_base() == Register::None && has_narrow_address(l));
+    let narrow =
+        ins.memory_base().is_gpr32() || (ins.memory_base() == Register::None && has_narrow_address(l));
     l.op.a = l.reg(0);
     l.op.b = slot(ins.memory_index());
     l.op.base = if ins.memory_base() == Register::None { ZERO } else { slot(ins.memory_base()) };
@@ -254,6 +255,13 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     }
 }
 
+macro_rules! sha {
+    ($l:expr, $O:ident) => {{
+        let (mem, _) = fill($l);
+        Body(if mem { crypto::sha::<crypto::$O, true> as OpFn } else { crypto::sha::<crypto::$O, false> })
+    }};
+}
+
 fn crypto(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
@@ -264,12 +272,12 @@ fn crypto(l: &mut Lower<'_>) -> Choice {
         M::Aesimc | M::Vaesimc => v2!(l, crypto::Aesimc),
         M::Aeskeygenassist | M::Vaeskeygenassist => v2!(l, crypto::Aeskeygenassist),
         M::Pclmulqdq | M::Vpclmulqdq => v2!(l, crypto::Pclmulqdq),
-        M::Sha1nexte => v2!(l, crypto::Sha1nexte),
-        M::Sha1msg1 => v2!(l, crypto::Sha1msg1),
-        M::Sha1msg2 => v2!(l, crypto::Sha1msg2),
-        M::Sha1rnds4 => v2!(l, crypto::Sha1rnds4),
-        M::Sha256msg1 => v2!(l, crypto::Sha256msg1),
-        M::Sha256msg2 => v2!(l, crypto::Sha256msg2),
+        M::Sha1nexte => sha!(l, Sha1nexte),
+        M::Sha1msg1 => sha!(l, Sha1msg1),
+        M::Sha1msg2 => sha!(l, Sha1msg2),
+        M::Sha1rnds4 => sha!(l, Sha1rnds4),
+        M::Sha256msg1 => sha!(l, Sha256msg1),
+        M::Sha256msg2 => sha!(l, Sha256msg2),
         M::Sha256rnds2 => {
             l.op.a = l.reg(0);
             let mem = l.is_mem(1);

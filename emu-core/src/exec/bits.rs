@@ -42,10 +42,11 @@ pub(crate) fn bit<T: Int, D: Dst, S: Src, const KIND: u8>(
 }
 
 /// Bit operation on a bit string in memory: the bit number in a register reaches beyond the operand.
+/// `imm` masks the address.
 pub(crate) fn bit_string<T: Int, const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let n = T::get(ctx, op.b).s();
     let word = (n >> T::BITS.trailing_zeros()) as u64;
-    let addr = ctx.ea(&op).wrapping_add(word.wrapping_mul(T::BYTES));
+    let addr = ctx.ea(&op).wrapping_add(word.wrapping_mul(T::BYTES)) & op.imm;
     let mask = 1u64 << (n as u64 & u64::from(T::BITS - 1));
     let a = if KIND == 0 {
         let Some(a) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };

@@ -34,6 +34,8 @@ mod b7 {
     pub(super) const ERMS: u32 = 1 << 9;
     pub(super) const RDSEED: u32 = 1 << 18;
     pub(super) const ADX: u32 = 1 << 19;
+    pub(super) const CLFLUSHOPT: u32 = 1 << 23;
+    pub(super) const CLWB: u32 = 1 << 24;
     pub(super) const SHA: u32 = 1 << 29;
 }
 
@@ -41,7 +43,7 @@ mod b7 {
 const BRAND: &[u8; 48] = b"emu virtual CPU\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// Highest level of vector instructions that is implemented: claims follow it.
-const IMPLEMENTED: CpuModel = CpuModel::V1;
+const IMPLEMENTED: CpuModel = CpuModel::V3;
 
 /// eax, ebx, ecx, edx of a leaf.
 pub(crate) fn leaf(model: CpuModel, leaf: u32, sub: u32) -> [u32; 4] {
@@ -64,11 +66,16 @@ pub(crate) fn leaf(model: CpuModel, leaf: u32, sub: u32) -> [u32; 4] {
         7 if sub == 0 => {
             let ebx = b7::FSGSBASE
                 | b7::ERMS
-                | on(v3, b7::BMI1 | b7::AVX2 | b7::BMI2 | b7::ADX | b7::RDSEED | b7::SHA);
-            [0, ebx, 0, 0]
+                | on(v3, b7::BMI1 | b7::AVX2 | b7::BMI2 | b7::ADX | b7::RDSEED | b7::SHA)
+                | on(v3, b7::CLFLUSHOPT | b7::CLWB);
+            // UMIP; VAES, VPCLMULQDQ, RDPID.
+            let ecx = (1 << 2) | on(v3, (1 << 9) | (1 << 10) | (1 << 22));
+            [0, ebx, ecx, 0]
         }
         0xd if v3 => match sub {
             0 => [7, 832, 832, 0],
+            // XSAVEOPT, XSAVEC, XGETBV with 1.
+            1 => [7, 832, 0, 0],
             2 => [256, 576, 0, 0],
             _ => [0; 4],
         },
@@ -81,8 +88,8 @@ pub(crate) fn leaf(model: CpuModel, leaf: u32, sub: u32) -> [u32; 4] {
         ],
         0x8000_0000 => [0x8000_001e, 0x6874_7541, 0x444d_4163, 0x6974_6e65],
         0x8000_0001 => {
-            // ecx: LAHF, 3DNow! prefetch, topology extensions; LZCNT. edx: SYSCALL NX RDTSCP LM and the copies of leaf 1.
-            let ecx = (1 << 0) | (1 << 8) | (1 << 22) | on(v3, 1 << 5);
+            // ecx: LAHF, 3DNow! prefetch, topology extensions; SSE4A; LZCNT. edx: SYSCALL NX RDTSCP LM and the copies of leaf 1.
+            let ecx = (1 << 0) | (1 << 8) | (1 << 22) | on(v2, 1 << 6) | on(v3, 1 << 5);
             [0x0083_0f10, 0, ecx, (1 << 11) | (1 << 20) | (1 << 27) | (1 << 29) | 0x0183_f3ff]
         }
         0x8000_0002..=0x8000_0004 => {

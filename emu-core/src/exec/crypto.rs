@@ -97,9 +97,7 @@ const fn shifted(row: usize, column: usize, step: usize) -> usize {
 fn mixed(v: X, table: &[u32; 256], step: usize) -> X {
     let s = b16(v);
     of_d4(std::array::from_fn(|c| {
-        (0..4).fold(0, |r, row| {
-            r ^ table[s[shifted(row, c, step)] as usize].rotate_left(8 * row as u32)
-        })
+        (0..4).fold(0, |r, row| r ^ table[s[shifted(row, c, step)] as usize].rotate_left(8 * row as u32))
     }))
 }
 
@@ -217,9 +215,23 @@ fn carryless(a: u64, b: u64) -> X {
     [r as u64, (r >> 64) as u64]
 }
 
+/// The source of a SHA instruction: AMD processors take it at any alignment.
+#[inline(always)]
+fn unaligned<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<X> {
+    source::<MEM, { super::vecint::VEX128 }>(ctx, op, env)
+}
+
+/// The other SHA instructions.
+pub(crate) fn sha<F: V2, const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(s) = unaligned::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+    let r = F::run(ctx.x(op.b), s, op.imm as u8);
+    ctx.set_x(op.a, r);
+    op.next(ctx, env)
+}
+
 /// SHA256RNDS2: the words and constants stand in xmm0.
 pub(crate) fn sha256rnds2<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = source::<MEM, { super::vecint::LEGACY }>(ctx, op, env) else { return ctx.fail(op) };
+    let Some(s) = unaligned::<MEM>(ctx, op, env) else { return ctx.fail(op) };
     let (p, q, wk) = (d4(ctx.x(op.a)), d4(s), d4(ctx.x(0)));
     let [mut f, mut e, mut b, mut a] = q;
     let [mut h, mut g, mut d, mut c] = p;

@@ -8,7 +8,6 @@ use super::vecint::V2;
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, F80, Vector, reg};
 use crate::fp::{Mxcsr, Round, sse};
-use crate::mem::Access;
 
 use super::fpops::{D, Float, S, settle};
 
@@ -171,20 +170,16 @@ pub(crate) fn maskmovq(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let addr = (ctx.regs[reg::RDI] & op.imm).wrapping_add(ctx.r(op.index));
     let (v, m) = (mm(ctx, op.a).to_le_bytes(), mm(ctx, op.b).to_le_bytes());
-    for round in 0..2 {
-        for i in (0..8).filter(|&i| m[i] & 0x80 != 0) {
-            let at = addr.wrapping_add(i as u64);
-            let ok = if round == 0 {
-                ctx.host(env, at, Access::Write).is_some()
-            } else {
-                ctx.store(env, at, v[i])
-            };
-            if !ok {
-                return ctx.fail(op);
-            }
+    // The address is checked whatever the mask, in MMX mode already.
+    enter(ctx);
+    if !ctx.writable(env, addr, 8) {
+        return ctx.fail(op);
+    }
+    for i in (0..8).filter(|&i| m[i] & 0x80 != 0) {
+        if !ctx.store(env, addr.wrapping_add(i as u64), v[i]) {
+            return ctx.fail(op);
         }
     }
-    enter(ctx);
     op.next(ctx, env)
 }
 
@@ -194,17 +189,21 @@ fn accept(ctx: &mut Ctx, raised: u32) -> bool {
     !bad
 }
 
-/// CVTPI2PS.
+/// CVTPI2PS. Only a register source is an MMX instruction.
 pub(crate) fn pi2ps<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    wait!(ctx, op);
+    if !MEM {
+        wait!(ctx, op);
+    }
     let Some(s) = source::<u64, MEM>(ctx, op, env) else { return ctx.fail(op) };
     let control = Mxcsr(ctx.mxcsr);
     let (low, f) = S::of_int(control, i64::from(s as i32));
     let (up, g) = S::of_int(control, i64::from((s >> 32) as i32));
+    if !MEM {
+        enter(ctx);
+    }
     if !accept(ctx, f | g) {
         return ctx.raise(op, Exception::new(Vector::Simd));
     }
-    enter(ctx);
     let old = ctx.x(op.a);
     ctx.set_x(op.a, [low | up << 32, old[1]]);
     op.next(ctx, env)
@@ -244,6 +243,7 @@ pub(crate) fn ps2pi<const TRUNCATE: bool, const MEM: bool>(
     let rc = if TRUNCATE { Round::Zero } else { control.rc() };
     let (low, f) = sse::to_i32::<sse::F32>(control, s & 0xffff_ffff, rc);
     let (up, g) = sse::to_i32::<sse::F32>(control, s >> 32, rc);
+    enter(ctx);
     if !accept(ctx, f | g) {
         return ctx.raise(op, Exception::new(Vector::Simd));
     }
@@ -265,6 +265,7 @@ pub(crate) fn pd2pi<const TRUNCATE: bool, const MEM: bool>(
     let rc = if TRUNCATE { Round::Zero } else { control.rc() };
     let (low, f) = sse::to_i32::<sse::F64>(control, s[0], rc);
     let (up, g) = sse::to_i32::<sse::F64>(control, s[1], rc);
+    enter(ctx);
     if !accept(ctx, f | g) {
         return ctx.raise(op, Exception::new(Vector::Simd));
     }

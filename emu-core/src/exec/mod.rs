@@ -19,6 +19,7 @@ pub(crate) mod mmx;
 pub(crate) mod mov;
 pub(crate) mod muldiv;
 pub(crate) mod operand;
+pub(crate) mod protect;
 pub(crate) mod shift;
 pub(crate) mod string;
 pub(crate) mod system;
@@ -29,6 +30,7 @@ pub(crate) mod vecint;
 pub(crate) mod vecmov;
 pub(crate) mod vecstr;
 pub(crate) mod x87;
+pub(crate) mod xsave;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

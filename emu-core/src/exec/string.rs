@@ -137,8 +137,9 @@ impl Str for Cmps {
     #[inline(always)]
     fn one<T: Int, A: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
         let (from, to) = (source::<A>(ctx, op), A::get(ctx, RDI).u());
-        let Some(a) = ctx.load::<T>(env, from) else { return false };
+        // The second operand is read first.
         let Some(b) = ctx.load::<T>(env, to) else { return false };
+        let Some(a) = ctx.load::<T>(env, from) else { return false };
         step::<T, A>(ctx, RSI);
         step::<T, A>(ctx, RDI);
         ctx.set_sub(a, b);

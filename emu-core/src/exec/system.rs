@@ -1,9 +1,9 @@
-//! What leaves the program: SYSCALL, INT, traps, privileged instructions; segment bases; FP state save and restore.
+//! What leaves the program: SYSCALL, INT, traps, privileged instructions; segment bases.
 
 use super::memory::canonical;
 use super::operand::{Dst, Int};
 use super::{Ctx, Env, FS, Flow, GS, OpRef, Stop};
-use crate::cpu::{Exception, F80, Vector, reg};
+use crate::cpu::{Exception, Vector, reg};
 use crate::engine::{Exit, MissingInstr, SeamInstr};
 
 /// Leaves behind the instruction of `op`, which is the last of its block and counts.
@@ -20,9 +20,13 @@ pub(crate) fn syscall(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
     leave_behind(ctx, Exit::Syscall)
 }
 
-/// INT3, INT1: traps. The vector is `imm`.
+/// INT3, INT1, INT 4: traps. The vector is `imm`.
 pub(crate) fn trap(ctx: &mut Ctx, op: OpRef, _: &mut Env<'_>) -> Flow {
-    let vector = if op.imm == 3 { Vector::Breakpoint } else { Vector::Debug };
+    let vector = match op.imm {
+        3 => Vector::Breakpoint,
+        4 => Vector::Overflow,
+        _ => Vector::Debug,
+    };
     leave_behind(ctx, Exit::Exception(Exception::new(vector)))
 }
 
@@ -92,16 +96,6 @@ pub(crate) fn wrbase<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flo
     op.next(ctx, env)
 }
 
-/// XGETBV: XCR0 says x87, SSE, AVX. `#GP` for another register.
-pub(crate) fn xgetbv(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if ctx.regs[reg::RCX] as u32 != 0 {
-        return ctx.raise(op, Exception::gp());
-    }
-    ctx.regs[reg::RAX] = 7;
-    ctx.regs[reg::RDX] = 0;
-    op.next(ctx, env)
-}
-
 /// MOV from a segment register: the selectors that Linux gives a program. The value is `imm`.
 pub(crate) fn mov_from_seg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if !D::set(ctx, &op, env, T::of(op.imm)) {
@@ -133,84 +127,3 @@ pub(crate) fn ldmxcsr(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 
 /// Bits of MXCSR that may be set.
 pub(crate) const MXCSR_MASK: u32 = 0xffff;
-
-/// The 512 bytes of FXSAVE.
-pub(crate) fn fx_image(ctx: &Ctx) -> [u8; 512] {
-    let mut m = [0u8; 512];
-    let x = &ctx.x87;
-    m[0..2].copy_from_slice(&x.control.to_le_bytes());
-    m[2..4].copy_from_slice(&(x.status & !0x3800 | (u16::from(x.top & 7) << 11)).to_le_bytes());
-    m[4] = x.in_use;
-    m[6..8].copy_from_slice(&x.opcode.to_le_bytes());
-    m[8..16].copy_from_slice(&x.ip.to_le_bytes());
-    m[16..24].copy_from_slice(&x.dp.to_le_bytes());
-    m[24..28].copy_from_slice(&ctx.mxcsr.to_le_bytes());
-    m[28..32].copy_from_slice(&MXCSR_MASK.to_le_bytes());
-    for i in 0..8 {
-        let r = x.regs[(usize::from(x.top) + i) & 7];
-        let at = 32 + i * 16;
-        m[at..at + 8].copy_from_slice(&r.mantissa.to_le_bytes());
-        m[at + 8..at + 10].copy_from_slice(&r.sign_exp.to_le_bytes());
-    }
-    for i in 0..16 {
-        let at = 160 + i * 16;
-        m[at..at + 8].copy_from_slice(&ctx.ymm[i][0].to_le_bytes());
-        m[at + 8..at + 16].copy_from_slice(&ctx.ymm[i][1].to_le_bytes());
-    }
-    m
-}
-
-fn word(m: &[u8], at: usize) -> u64 {
-    let mut b = [0; 8];
-    b.copy_from_slice(&m[at..at + 8]);
-    u64::from_le_bytes(b)
-}
-
-/// FXSAVE. `#GP` if misaligned; bytes 464 to 511 stay as they are.
-pub(crate) fn fxsave(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let addr = ctx.ea(&op);
-    if addr & 15 != 0 {
-        return ctx.raise(op, Exception::gp());
-    }
-    let m = fx_image(ctx);
-    if !ctx.store_bytes(env, addr, &m[..416]) {
-        return ctx.fail(op);
-    }
-    op.next(ctx, env)
-}
-
-/// FXRSTOR. `#GP` if misaligned or a reserved bit of MXCSR is set.
-pub(crate) fn fxrstor(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let addr = ctx.ea(&op);
-    let mut m = [0u8; 512];
-    if addr & 15 != 0 {
-        return ctx.raise(op, Exception::gp());
-    }
-    if !ctx.load_bytes(env, addr, &mut m) {
-        return ctx.fail(op);
-    }
-    let mxcsr = word(&m, 24) as u32;
-    if mxcsr & !MXCSR_MASK != 0 {
-        return ctx.raise(op, Exception::gp());
-    }
-    ctx.mxcsr = mxcsr;
-    let head = word(&m, 0);
-    let x = &mut ctx.x87;
-    x.control = head as u16 | 0x40;
-    x.top = (head >> 27) as u8 & 7;
-    x.status = (head >> 16) as u16 & !0x3800;
-    x.in_use = (head >> 32) as u8;
-    x.opcode = (head >> 48) as u16 & 0x7ff;
-    x.ip = word(&m, 8);
-    x.dp = word(&m, 16);
-    for i in 0..8 {
-        let at = 32 + i * 16;
-        x.regs[(usize::from(x.top) + i) & 7] =
-            F80 { mantissa: word(&m, at), sign_exp: word(&m, at + 8) as u16 };
-    }
-    for i in 0..16 {
-        ctx.ymm[i][0] = word(&m, 160 + i * 16);
-        ctx.ymm[i][1] = word(&m, 168 + i * 16);
-    }
-    op.next(ctx, env)
-}

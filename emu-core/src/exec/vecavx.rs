@@ -8,7 +8,6 @@ use super::operand::Int;
 use super::vecint::{LEGACY, VEX256, X, high, put, source, source_high};
 use super::{Ctx, Env, Flow, OpRef, flags};
 use crate::cpu::Ymm;
-use crate::mem::Access;
 
 /// An operation on whole 256-bit vectors.
 pub(crate) trait Wide {
@@ -151,13 +150,13 @@ pub(crate) fn zero<const ALL: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>)
 #[inline(always)]
 fn lane<T: Int>(v: &Ymm, i: u64) -> T {
     let at = i * T::BYTES;
-    T::of(v[at as usize / 8 & 3] >> (at % 8 * 8))
+    T::of(v[(at as usize / 8) & 3] >> (at % 8 * 8))
 }
 
 #[inline(always)]
 fn set_lane<T: Int>(v: &mut Ymm, i: u64, x: T) {
     let at = i * T::BYTES;
-    let word = &mut v[at as usize / 8 & 3];
+    let word = &mut v[(at as usize / 8) & 3];
     let shift = at % 8 * 8;
     *word = *word & !((u64::MAX >> T::SH) << shift) | x.u() << shift;
 }
@@ -188,12 +187,8 @@ pub(crate) fn mask_store<T: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mu
     for check in [true, false] {
         for i in (0..lanes::<T>(K)).filter(|&i| lane::<T>(&mask, i).msb()) {
             let at = addr.wrapping_add(i * T::BYTES);
-            let ok = if check {
-                ctx.host(env, at, Access::Write).is_some()
-                    && ctx.host(env, at.wrapping_add(T::BYTES - 1), Access::Write).is_some()
-            } else {
-                ctx.store(env, at, lane::<T>(&data, i))
-            };
+            let ok =
+                if check { ctx.writable(env, at, T::BYTES) } else { ctx.store(env, at, lane::<T>(&data, i)) };
             if !ok {
                 return ctx.fail(op);
             }
@@ -292,7 +287,7 @@ pub(crate) fn test_signs<T: Int, const MEM: bool, const K: u8>(
         and |= (a[0] & s[0]) | (a[1] & s[1]);
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);
     }
-    ctx.set_explicit(u64::from(and & signs == 0) * flags::ZF | u64::from(not & signs == 0) * flags::CF);
+    ctx.set_explicit((u64::from(and & signs == 0) * flags::ZF) | (u64::from(not & signs == 0) * flags::CF));
     op.next(ctx, env)
 }
 
@@ -330,17 +325,18 @@ pub(crate) fn extend<T: Int, W: Int, const SIGNED: bool, const MEM: bool, const 
     op.next(ctx, env)
 }
 
-/// EXTRQ with immediates: length in `imm`, index in `disp`; the upper half is undefined and stays.
+/// EXTRQ with immediates: length in `imm`, index in `disp`; the upper half is undefined, AMD
+/// processors clear it.
 pub(crate) fn extrq(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let v = ctx.x(op.a);
-    ctx.set_x(op.a, [field(v[0], op.imm, op.disp as u64), v[1]]);
+    ctx.set_x(op.a, [field(v[0], op.imm, op.disp as u64), 0]);
     op.next(ctx, env)
 }
 
 /// EXTRQ with length and index in register `b`.
 pub(crate) fn extrq_reg(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let (v, control) = (ctx.x(op.a), ctx.x(op.b)[0]);
-    ctx.set_x(op.a, [field(v[0], control, control >> 8), v[1]]);
+    ctx.set_x(op.a, [field(v[0], control, control >> 8), 0]);
     op.next(ctx, env)
 }
 
@@ -370,5 +366,5 @@ fn insert_field(ctx: &mut Ctx, op: OpRef, length: u64, index: u64) {
     let (v, from) = (ctx.x(op.a), ctx.x(op.b)[0]);
     let index = index & 63;
     let mask = field_mask(length) << index;
-    ctx.set_x(op.a, [v[0] & !mask | from << index & mask, v[1]]);
+    ctx.set_x(op.a, [v[0] & !mask | from << index & mask, 0]);
 }

@@ -66,11 +66,9 @@ fn one<F: Fused, const ORDER: u8>(env: Mxcsr, x: u64, y: u64, z: u64, negate: Ne
 fn each<F: Fused, const ORDER: u8>(env: Mxcsr, x: X, y: X, z: X, imm: u64) -> (X, u32) {
     let mut all = 0;
     let mut lane = |i: usize, x: u64, y: u64, z: u64| {
-        let flip = imm & fma_imm::ALTERNATE != 0 && i % 2 == 0;
-        let negate = Negate {
-            product: imm & fma_imm::PRODUCT != 0,
-            addend: (imm & fma_imm::ADDEND != 0) ^ flip,
-        };
+        let flip = imm & fma_imm::ALTERNATE != 0 && i.is_multiple_of(2);
+        let negate =
+            Negate { product: imm & fma_imm::PRODUCT != 0, addend: (imm & fma_imm::ADDEND != 0) ^ flip };
         let (r, raised) = one::<F, ORDER>(env, x, y, z, negate);
         all |= raised;
         r
@@ -121,10 +119,8 @@ pub(crate) fn scalar<F: Fused, const ORDER: u8, const MEM: bool>(
         F::Int::of(ctx.x(op.base)[0]).u()
     };
     let (x, y) = (ctx.x(op.a), ctx.x(op.b)[0]);
-    let negate =
-        Negate { product: op.imm & fma_imm::PRODUCT != 0, addend: op.imm & fma_imm::ADDEND != 0 };
-    let (r, raised) =
-        one::<F, ORDER>(Mxcsr(ctx.mxcsr), F::Int::of(x[0]).u(), F::Int::of(y).u(), z, negate);
+    let negate = Negate { product: op.imm & fma_imm::PRODUCT != 0, addend: op.imm & fma_imm::ADDEND != 0 };
+    let (r, raised) = one::<F, ORDER>(Mxcsr(ctx.mxcsr), F::Int::of(x[0]).u(), F::Int::of(y).u(), z, negate);
     if !accept(ctx, raised) {
         return simd_error(ctx, op);
     }
@@ -173,11 +169,8 @@ pub(crate) fn ps2ph<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         let addr = ctx.ea(&op);
         let (flags, bad) = settle(control, all);
         if bad {
-            let last = addr.wrapping_add(if K == VEX256 { 15 } else { 7 });
-            for at in [addr, last] {
-                if ctx.host(env, at, crate::mem::Access::Write).is_none() {
-                    return ctx.fail(op);
-                }
+            if !ctx.writable(env, addr, if K == VEX256 { 16 } else { 8 }) {
+                return ctx.fail(op);
             }
             ctx.mxcsr |= flags;
             return simd_error(ctx, op);
@@ -231,11 +224,7 @@ fn dot<F: Float>(env: Mxcsr, a: X, b: X, imm: u64) -> (X, u32) {
         low
     };
     let keep = |i: usize| if imm >> i & 1 != 0 { sum } else { 0 };
-    let r = if F::BYTES == 8 {
-        [keep(0), keep(1)]
-    } else {
-        of_d4(std::array::from_fn(|i| keep(i) as u32))
-    };
+    let r = if F::BYTES == 8 { [keep(0), keep(1)] } else { of_d4(std::array::from_fn(|i| keep(i) as u32)) };
     (r, all)
 }
 

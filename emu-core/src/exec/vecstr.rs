@@ -100,10 +100,10 @@ pub(crate) fn pcmpstr<const EXPLICIT: bool, const MASK: bool, const MEM: bool, c
         ctx.regs[reg::RCX] = u64::from(index);
     }
     ctx.set_explicit(
-        u64::from(r != 0) * CF
-            | u64::from(lb < n) * ZF
-            | u64::from(la < n) * SF
-            | u64::from(r & 1 != 0) * OF,
+        (u64::from(r != 0) * CF)
+            | (u64::from(lb < n) * ZF)
+            | (u64::from(la < n) * SF)
+            | (u64::from(r & 1 != 0) * OF),
     );
     op.next(ctx, env)
 }

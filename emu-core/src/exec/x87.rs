@@ -178,8 +178,8 @@ pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             }
         }
         Some((v, raised)) => {
-            // A stack overflow comes before what the value raises.
-            if !room || ctx.settle_x87(raised, false) {
+            // A stack overflow comes before what the value raises; a denormal is loaded in any case.
+            if !room || ctx.settle_x87(raised, false) || raised & fp::IE == 0 {
                 ctx.push_x87(v);
             }
         }
@@ -283,6 +283,18 @@ fn wide(v: u64) -> [u8; 10] {
     b
 }
 
+/// What an operation raises whose operand in memory raised `operand` when it was read: an invalid operation or a
+/// division by zero hides a denormal; an unmasked denormal keeps the operation from being done.
+fn with_operand(cw: Control, raised: u32, operand: u32, up: bool) -> (u32, bool) {
+    if raised & (fp::IE | fp::ZE) != 0 && operand & fp::IE == 0 {
+        (raised, up)
+    } else if cw.unmasked(operand) != 0 {
+        (operand, false)
+    } else {
+        (raised | operand, up)
+    }
+}
+
 /// FADD, FMUL, FSUB, FSUBR, FDIV, FDIVR: bits 0 to 2 of the immediate, numbered as in the encoding; the destination
 /// is st(a).
 pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
@@ -298,10 +310,9 @@ pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return op.next(ctx, env);
     };
     let cw = ctx.control();
-    if cw.unmasked(raised) & fp::PRE != 0 {
-        ctx.settle_x87(raised, false);
-        return op.next(ctx, env);
-    }
+    // Beside a NaN a denormal is not looked at.
+    let nan = d.sign_exp & 0x7fff == 0x7fff && d.mantissa << 1 != 0;
+    let raised = if nan { raised & !fp::DE } else { raised };
     let out = match op.imm & 7 {
         0 => x87::add(cw, d, s),
         1 => x87::mul(cw, d, s),
@@ -310,7 +321,8 @@ pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         6 => x87::div(cw, d, s),
         _ => x87::div(cw, s, d),
     };
-    if ctx.settle_x87(out.raised | raised, out.up) {
+    let (raised, up) = with_operand(cw, out.raised, raised, out.up);
+    if ctx.settle_x87(raised, up) {
         ctx.set_st(op.a, out.value);
         if pops(op) != 0 {
             ctx.pop_x87();
@@ -334,7 +346,8 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             let (relation, raised) = x87::compare(a, b, quiet);
             // AMD processors keep condition bit 1 where the result goes to rflags.
             let kept = op.imm & 4 != 0 && ctx.x87.status & C1 != 0;
-            (relation, ctx.settle_x87(raised | more, kept))
+            let (raised, kept) = with_operand(ctx.control(), raised, more, kept);
+            (relation, ctx.settle_x87(raised, kept))
         }
         _ => (Relation::Unordered, ctx.stack_fault(false)),
     };
@@ -427,6 +440,9 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let pop = op.imm >= 3;
     let dst = u8::from(pop);
     let (Some(a), Some(b)) = (ctx.st(0), ctx.st(1)) else {
+        if op.imm <= 1 {
+            ctx.x87.status &= !C2;
+        }
         if ctx.stack_fault(false) {
             ctx.set_st(dst, DEFAULT_NAN);
             if pop {
@@ -440,6 +456,7 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         0 | 1 => {
             let kind = if op.imm == 0 { Quotient::Truncated } else { Quotient::Nearest };
             let r = x87::remainder(cw, a, b, kind);
+            ctx.x87.status &= !C2;
             if ctx.settle_x87(r.outcome.raised, false) {
                 ctx.set_st(0, r.outcome.value);
                 let v = r.outcome.value;

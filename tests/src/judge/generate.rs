@@ -123,6 +123,7 @@ pub fn judged(code: Code) -> bool {
             code,
             Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D | Code::Reservednop_rm64_r64_0F0D
         )
+        && !matches!(code, Code::Popw_FS | Code::Popq_FS | Code::Popw_GS | Code::Popq_GS)
         && !matches!(code, Code::Jmp_m1616 | Code::Jmp_m1632 | Code::Jmp_m1664)
         && !matches!(code, Code::Call_m1616 | Code::Call_m1632 | Code::Call_m1664)
 }

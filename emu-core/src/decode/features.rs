@@ -1,0 +1,170 @@
+//! Which processor model has which instructions: one table, by the feature flags that iced-x86 gives to each form.
+//!
+//! Key function: [`standing`]. Neighbours: [`super::select`] refuses what the model lacks, [`crate::exec::cpuid`] claims
+//! what it has, docs/instructions.md is made of it.
+//!
+//! **Invariant**: a form whose features are all in the table, and which can occur in 64-bit mode, is implemented or has
+//! its reason here.
+
+use iced_x86::{Code, CpuidFeature, EncodingKind, OpCodeOperandKind};
+
+use crate::cpu::CpuModel;
+
+/// How a form of instruction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Executed, from this model on; below it `#UD`.
+    Implemented(CpuModel),
+    /// `#UD`, as on a processor without it; with the reason.
+    Refused(&'static str),
+    /// Reported by name, then `#UD`; with the reason.
+    Missing(&'static str),
+}
+
+/// The lowest model with a feature; `None`: no model has it.
+#[must_use]
+pub fn lowest(feature: CpuidFeature) -> Option<CpuModel> {
+    use CpuidFeature as F;
+    Some(match feature {
+        F::INTEL8086
+        | F::INTEL8086_ONLY
+        | F::INTEL186
+        | F::INTEL286
+        | F::INTEL386
+        | F::INTEL486
+        | F::X64
+        | F::FPU
+        | F::FPU287
+        | F::FPU387
+        | F::CMOV
+        | F::CX8
+        | F::CPUID
+        | F::MSR
+        | F::TSC
+        | F::RDPMC
+        | F::SEP
+        | F::SYSCALL
+        | F::MMX
+        | F::FXSR
+        | F::SSE
+        | F::SSE2
+        | F::CLFSH
+        | F::MULTIBYTENOP
+        | F::PAUSE
+        | F::PREFETCHW
+        | F::RDTSCP
+        | F::FSGSBASE
+        // Hints: without the feature they do nothing.
+        | F::CET_IBT
+        | F::CLDEMOTE
+        | F::PREFETCHWT1
+        | F::PREFETCHITI
+        | F::WBNOINVD => CpuModel::V1,
+        F::SSE3 | F::SSSE3 | F::SSE4_1 | F::SSE4_2 | F::SSE4A | F::POPCNT | F::CMPXCHG16B => CpuModel::V2,
+        F::AVX
+        | F::AVX2
+        | F::BMI1
+        | F::BMI2
+        | F::F16C
+        | F::FMA
+        | F::LZCNT
+        | F::MOVBE
+        | F::XSAVE
+        | F::XSAVEOPT
+        | F::XSAVEC
+        | F::AES
+        | F::PCLMULQDQ
+        | F::SHA
+        | F::ADX
+        | F::RDRAND
+        | F::RDSEED
+        | F::RDPID
+        | F::CLFLUSHOPT
+        | F::CLWB
+        | F::VAES
+        | F::VPCLMULQDQ => CpuModel::V3,
+        _ => return None,
+    })
+}
+
+/// The lowest model with an instruction form.
+#[must_use]
+pub fn lowest_for(code: Code) -> Option<CpuModel> {
+    if matches!(code.op_code().encoding(), EncodingKind::EVEX | EncodingKind::MVEX) {
+        return None;
+    }
+    if hint(code) {
+        return Some(CpuModel::V1);
+    }
+    code.cpuid_features().iter().try_fold(CpuModel::V1, |model, f| Some(model.max(lowest(*f)?)))
+}
+
+/// Forms that lie in the opcodes reserved for hints: nothing on a processor without the feature.
+#[must_use]
+pub(super) fn hint(code: Code) -> bool {
+    use iced_x86::Mnemonic as M;
+    matches!(code.mnemonic(), M::Rdsspd | M::Rdsspq)
+        || (code.cpuid_features() == [CpuidFeature::MPX] && code.op_code().encoding() == EncodingKind::Legacy)
+}
+
+/// How a form stands.
+#[must_use]
+pub fn standing(code: Code) -> Standing {
+    let Some(model) = lowest_for(code) else { return Standing::Refused(refusal(code)) };
+    if super::implemented(code) {
+        return Standing::Implemented(model);
+    }
+    use iced_x86::Mnemonic as M;
+    let info = code.op_code();
+    if info.fwait() {
+        return Standing::Refused("an assembler's pair: it decodes as WAIT and the form without it");
+    }
+    match code.mnemonic() {
+        M::Ud0 | M::Ud1 | M::Ud2 => Standing::Refused("made to raise #UD"),
+        M::Sysenter => Standing::Refused("AMD processors have no SYSENTER in 64-bit mode"),
+        M::Reservednop => Standing::Refused("AMD processors take PREFETCH with a register for invalid"),
+        M::Lss | M::Lfs | M::Lgs => Standing::Missing("loads of selectors that no 64-bit program makes"),
+        M::Fstpnce | M::Fneni | M::Feni | M::Fndisi | M::Fdisi | M::Fnsetpm | M::Fsetpm => {
+            Standing::Refused("of the 8087 and 80287; another form or nothing today")
+        }
+        M::Call | M::Jmp | M::Ret => Standing::Missing(
+            "16-bit near branches, which the decoder does not give: it reads 66h as Intel does",
+        ),
+        _ if info.op_kinds().contains(&OpCodeOperandKind::sibmem) => Standing::Refused("AMX"),
+        _ => Standing::Missing("not needed by any program seen"),
+    }
+}
+
+fn refusal(code: Code) -> &'static str {
+    use CpuidFeature as F;
+    match code.op_code().encoding() {
+        EncodingKind::EVEX => return "AVX-512 is in no model",
+        EncodingKind::MVEX => return "Knights Corner is in no model",
+        EncodingKind::XOP => return "AMD XOP, TBM and LWP are in no model",
+        EncodingKind::D3NOW => return "3DNow! is in no model",
+        _ => {}
+    }
+    match code.cpuid_features().iter().find(|f| lowest(**f).is_none()) {
+        Some(F::KNC) => "Knights Corner is in no model",
+        Some(F::D3NOW | F::D3NOWEXT) => "3DNow! is in no model",
+        Some(F::FMA4 | F::XOP | F::TBM | F::LWP) => "AMD FMA4, XOP, TBM and LWP are in no model",
+        Some(F::AMX_BF16 | F::AMX_FP16 | F::AMX_INT8 | F::AMX_TILE | F::AMX_COMPLEX) => "AMX is in no model",
+        Some(
+            F::SVM | F::VMX | F::SEV_ES | F::SEV_SNP | F::SKINIT_or_SVM | F::INVEPT | F::INVVPID | F::TDX,
+        ) => "the machine is no host of virtual machines",
+        Some(F::HLE_or_RTM | F::RTM | F::TSXLDTRK) => "transactions are in no model",
+        Some(F::AVX512F | F::AVX512BW | F::AVX512DQ) => "AVX-512 is in no model",
+        Some(
+            F::PADLOCK_ACE
+            | F::PADLOCK_GMI
+            | F::PADLOCK_PHE
+            | F::PADLOCK_PMM
+            | F::PADLOCK_RNG
+            | F::PADLOCK_UNDOC,
+        ) => "VIA PadLock is in no model",
+        Some(F::SMAP | F::INVPCID | F::XSAVES | F::SMM | F::SMX | F::FRED | F::LKGS) => {
+            "for kernels; the model does not have it"
+        }
+        _ => "the feature is in no model",
+    }
+}
