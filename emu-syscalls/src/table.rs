@@ -280,10 +280,10 @@ syscalls! {
     133 mknod File (path: Path, mode: U32, dev: U32) = Full => link::mknod;
     134 uselib File (path: Path) = Missing("not in x86-64 configurations");
     135 personality Process (persona: U32) = Partial("Linux only") => prctl::personality;
-    136 ustat File (dev: U32, ubuf: Addr) = Missing("not implemented yet");
+    136 ustat File (dev: U32, ubuf: Addr) = Full => stat::ustat;
     137 statfs File (path: Path, buf: Addr) = Full => stat::statfs;
     138 fstatfs Desc (fd: Fd, buf: Addr) = Full => stat::fstatfs;
-    139 sysfs File (option: I32, arg1: U64, arg2: U64) = Missing("obsolete");
+    139 sysfs File (option: I32, arg1: U64, arg2: U64) = Full => stat::sysfs;
     140 getpriority Process (which: I32, who: I32) = Full => sched::getpriority;
     141 setpriority Process (which: I32, who: I32, prio: I32) = Full => sched::setpriority;
     142 sched_setparam Process (pid: Pid, param: Addr) = Full => sched::sched_setparam;
@@ -507,7 +507,7 @@ syscalls! {
     448 process_mrelease Memory (pidfd: Fd, flags: U32) = Missing("not implemented yet");
     449 futex_waitv Process (waiters: Addr, nr_futexes: U32, flags: U32, timeout: Addr, clockid: I32) = Full => futex::futex_waitv;
     450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Missing("not implemented yet");
-    451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Missing("not implemented yet");
+    451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Full => sync::cachestat;
     452 fchmodat2 File (dirfd: DirFd, path: Path, mode: U32, flags: U32) = Full => attr::fchmodat2;
     453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Missing("not implemented yet");
     454 futex_wake Process (uaddr: Addr, mask: U64, nr: I32, flags: U32) = Full => futex::futex_wake;
@@ -519,13 +519,13 @@ syscalls! {
     460 lsm_set_self_attr Misc (attr: U32, ctx: Addr, size: U32, flags: U32) = Missing("not implemented yet");
     461 lsm_list_modules Misc (ids: Addr, size: Addr, flags: U32) = Missing("not implemented yet");
     462 mseal Memory (start: Addr, len: Len, flags: U64) = Full => mmap::mseal;
-    463 setxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Missing("not implemented yet");
-    464 getxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Missing("not implemented yet");
-    465 listxattrat File (dirfd: DirFd, path: Path, at_flags: U32, list: Addr, size: Len) = Missing("not implemented yet");
-    466 removexattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path) = Missing("not implemented yet");
+    463 setxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Full => xattr::setxattrat;
+    464 getxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Full => xattr::getxattrat;
+    465 listxattrat File (dirfd: DirFd, path: Path, at_flags: U32, list: Addr, size: Len) = Full => xattr::listxattrat;
+    466 removexattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path) = Full => xattr::removexattrat;
     467 open_tree_attr File (dirfd: DirFd, path: Path, flags: U32, attr: Addr, size: Len) = Missing("not implemented yet");
-    468 file_getattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Missing("not implemented yet");
-    469 file_setattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Missing("not implemented yet");
+    468 file_getattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Partial("no file has such attributes") => attr::file_getattr;
+    469 file_setattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Partial("no file has such attributes") => attr::file_setattr;
     470 listns Process (req: Addr, ns_ids: Addr, nr_ns_ids: Len, flags: U32) = Missing("not implemented yet");
     471 rseq_slice_yield Process () = Missing("not implemented yet");
 }

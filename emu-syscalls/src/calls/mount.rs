@@ -220,10 +220,10 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
     let mut how = Resolve::empty();
     how.set(Resolve::FOLLOW, bits & NOFOLLOW == 0);
     let at = resolve(ctx, DirFd::CWD, &path, how)?;
+    must_be_admin(ctx)?;
     if ctx.k.vfs.mount(at.mount).root != at.dentry {
         return Err(Errno::EINVAL.into());
     }
-    must_be_admin(ctx)?;
     if bits & EXPIRE != 0 {
         return Err(Stop::Unsupported("MNT_EXPIRE"));
     }
