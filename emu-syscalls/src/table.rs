@@ -200,7 +200,7 @@ syscalls! {
     53  socketpair Network (domain: I32, type_: I32, protocol: I32, sv: Addr) = Full => socket::socketpair;
     54  setsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: I32) = Partial("no filters, time stamps, multicast groups") => socket::setsockopt;
     55  getsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: Addr) = Partial("options of setsockopt; TCP_INFO in part") => socket::getsockopt;
-    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("no namespaces") => process::clone;
+    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("of namespaces only that of mounts") => process::clone;
     57  fork Process () = Full => process::fork;
     58  vfork Process () = Full => process::vfork;
     59  execve Process (path: Path, argv: Addr, envp: Addr) = Partial("ELF and #! only") => exec::execve;
@@ -309,7 +309,7 @@ syscalls! {
     162 sync File () = Full => sync::sync;
     163 acct File (filename: Path) = Missing("not implemented yet");
     164 settimeofday Time (tv: Addr, tz: Addr) = Partial("no time zone") => clock::settimeofday;
-    165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, one namespace") => mount::mount;
+    165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, nothing propagates") => mount::mount;
     166 umount2 File (target: Path, flags: I32) = Partial("no MNT_EXPIRE") => mount::umount2;
     167 swapon File (path: Path, swapflags: I32) = Missing("not implemented yet");
     168 swapoff File (path: Path) = Missing("not implemented yet");
@@ -416,7 +416,7 @@ syscalls! {
     269 faccessat File (dirfd: DirFd, path: Path, mode: I32) = Full => stat::faccessat;
     270 pselect6 Desc (nfds: I32, readfds: Addr, writefds: Addr, exceptfds: Addr, timeout: Addr, sigmask: Addr) = Full => select::pselect6;
     271 ppoll Desc (fds: Addr, nfds: U32, tmo_p: Addr, sigmask: Addr, sigsetsize: Len) = Full => poll::ppoll;
-    272 unshare Process (flags: U64) = Partial("no namespaces") => process::unshare;
+    272 unshare Process (flags: U64) = Partial("of namespaces only that of mounts") => process::unshare;
     273 set_robust_list Process (head: Addr, len: Len) = Full => futex::set_robust_list;
     274 get_robust_list Process (pid: Pid, head_ptr: Addr, len_ptr: Addr) = Full => futex::get_robust_list;
     275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::splice;
@@ -491,7 +491,7 @@ syscalls! {
     432 fsmount File (fsfd: Fd, flags: U32, attr_flags: U32) = Missing("not implemented yet");
     433 fspick File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
     434 pidfd_open Desc (pid: Pid, flags: U32) = Partial("no PIDFD_THREAD") => pidfd::pidfd_open;
-    435 clone3 Process (cl_args: Addr, size: Len) = Partial("no namespaces, no cgroups") => process::clone3;
+    435 clone3 Process (cl_args: Addr, size: Len) = Partial("of namespaces only that of mounts, no cgroups") => process::clone3;
     436 close_range Desc (first: U32, last: U32, flags: U32) = Full => desc::close_range;
     437 openat2 File (dirfd: DirFd, path: Path, how: Addr, size: Len) = Partial("no RESOLVE_CACHED") => open::openat2;
     438 pidfd_getfd Desc (pidfd: Fd, targetfd: Fd, flags: U32) = Full => pidfd::pidfd_getfd;

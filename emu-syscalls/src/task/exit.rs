@@ -114,8 +114,11 @@ pub fn put_fs(k: &mut Kernel, id: crate::task::FsId) {
     let Some(fs) = k.fs_contexts.get_mut(id) else { return };
     fs.users = fs.users.saturating_sub(1);
     if fs.users == 0 {
-        k.fs_contexts.remove(id);
+        let gone = k.fs_contexts.remove(id);
         crate::vfs::tree::sweep_orphans(k);
+        if let Some(fs) = gone {
+            crate::vfs::mount::leave_namespace(k, fs.root.mount);
+        }
     }
 }
 
