@@ -200,7 +200,7 @@ syscalls! {
     53  socketpair Network (domain: I32, type_: I32, protocol: I32, sv: Addr) = Full => socket::socketpair;
     54  setsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: I32) = Partial("no filters, time stamps, multicast groups") => socket::setsockopt;
     55  getsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: Addr) = Partial("options of setsockopt; TCP_INFO in part") => socket::getsockopt;
-    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("no namespaces") => process::clone;
+    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("of namespaces only that of mounts") => process::clone;
     57  fork Process () = Full => process::fork;
     58  vfork Process () = Full => process::vfork;
     59  execve Process (path: Path, argv: Addr, envp: Addr) = Partial("ELF and #! only") => exec::execve;
@@ -280,10 +280,10 @@ syscalls! {
     133 mknod File (path: Path, mode: U32, dev: U32) = Full => link::mknod;
     134 uselib File (path: Path) = Missing("not in x86-64 configurations");
     135 personality Process (persona: U32) = Partial("Linux only") => prctl::personality;
-    136 ustat File (dev: U32, ubuf: Addr) = Missing("not implemented yet");
+    136 ustat File (dev: U32, ubuf: Addr) = Full => stat::ustat;
     137 statfs File (path: Path, buf: Addr) = Full => stat::statfs;
     138 fstatfs Desc (fd: Fd, buf: Addr) = Full => stat::fstatfs;
-    139 sysfs File (option: I32, arg1: U64, arg2: U64) = Missing("obsolete");
+    139 sysfs File (option: I32, arg1: U64, arg2: U64) = Full => stat::sysfs;
     140 getpriority Process (which: I32, who: I32) = Full => sched::getpriority;
     141 setpriority Process (which: I32, who: I32, prio: I32) = Full => sched::setpriority;
     142 sched_setparam Process (pid: Pid, param: Addr) = Full => sched::sched_setparam;
@@ -309,7 +309,7 @@ syscalls! {
     162 sync File () = Full => sync::sync;
     163 acct File (filename: Path) = Missing("not implemented yet");
     164 settimeofday Time (tv: Addr, tz: Addr) = Partial("no time zone") => clock::settimeofday;
-    165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, one namespace") => mount::mount;
+    165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, nothing propagates") => mount::mount;
     166 umount2 File (target: Path, flags: I32) = Partial("no MNT_EXPIRE") => mount::umount2;
     167 swapon File (path: Path, swapflags: I32) = Missing("not implemented yet");
     168 swapoff File (path: Path) = Missing("not implemented yet");
@@ -416,7 +416,7 @@ syscalls! {
     269 faccessat File (dirfd: DirFd, path: Path, mode: I32) = Full => stat::faccessat;
     270 pselect6 Desc (nfds: I32, readfds: Addr, writefds: Addr, exceptfds: Addr, timeout: Addr, sigmask: Addr) = Full => select::pselect6;
     271 ppoll Desc (fds: Addr, nfds: U32, tmo_p: Addr, sigmask: Addr, sigsetsize: Len) = Full => poll::ppoll;
-    272 unshare Process (flags: U64) = Partial("no namespaces") => process::unshare;
+    272 unshare Process (flags: U64) = Partial("of namespaces only that of mounts") => process::unshare;
     273 set_robust_list Process (head: Addr, len: Len) = Full => futex::set_robust_list;
     274 get_robust_list Process (pid: Pid, head_ptr: Addr, len_ptr: Addr) = Full => futex::get_robust_list;
     275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::splice;
@@ -491,7 +491,7 @@ syscalls! {
     432 fsmount File (fsfd: Fd, flags: U32, attr_flags: U32) = Missing("not implemented yet");
     433 fspick File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
     434 pidfd_open Desc (pid: Pid, flags: U32) = Partial("no PIDFD_THREAD") => pidfd::pidfd_open;
-    435 clone3 Process (cl_args: Addr, size: Len) = Partial("no namespaces, no cgroups") => process::clone3;
+    435 clone3 Process (cl_args: Addr, size: Len) = Partial("of namespaces only that of mounts, no cgroups") => process::clone3;
     436 close_range Desc (first: U32, last: U32, flags: U32) = Full => desc::close_range;
     437 openat2 File (dirfd: DirFd, path: Path, how: Addr, size: Len) = Partial("no RESOLVE_CACHED") => open::openat2;
     438 pidfd_getfd Desc (pidfd: Fd, targetfd: Fd, flags: U32) = Full => pidfd::pidfd_getfd;
@@ -507,7 +507,7 @@ syscalls! {
     448 process_mrelease Memory (pidfd: Fd, flags: U32) = Missing("not implemented yet");
     449 futex_waitv Process (waiters: Addr, nr_futexes: U32, flags: U32, timeout: Addr, clockid: I32) = Full => futex::futex_waitv;
     450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Missing("not implemented yet");
-    451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Missing("not implemented yet");
+    451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Full => sync::cachestat;
     452 fchmodat2 File (dirfd: DirFd, path: Path, mode: U32, flags: U32) = Full => attr::fchmodat2;
     453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Missing("not implemented yet");
     454 futex_wake Process (uaddr: Addr, mask: U64, nr: I32, flags: U32) = Full => futex::futex_wake;
@@ -519,13 +519,13 @@ syscalls! {
     460 lsm_set_self_attr Misc (attr: U32, ctx: Addr, size: U32, flags: U32) = Missing("not implemented yet");
     461 lsm_list_modules Misc (ids: Addr, size: Addr, flags: U32) = Missing("not implemented yet");
     462 mseal Memory (start: Addr, len: Len, flags: U64) = Full => mmap::mseal;
-    463 setxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Missing("not implemented yet");
-    464 getxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Missing("not implemented yet");
-    465 listxattrat File (dirfd: DirFd, path: Path, at_flags: U32, list: Addr, size: Len) = Missing("not implemented yet");
-    466 removexattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path) = Missing("not implemented yet");
+    463 setxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Full => xattr::setxattrat;
+    464 getxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Full => xattr::getxattrat;
+    465 listxattrat File (dirfd: DirFd, path: Path, at_flags: U32, list: Addr, size: Len) = Full => xattr::listxattrat;
+    466 removexattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path) = Full => xattr::removexattrat;
     467 open_tree_attr File (dirfd: DirFd, path: Path, flags: U32, attr: Addr, size: Len) = Missing("not implemented yet");
-    468 file_getattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Missing("not implemented yet");
-    469 file_setattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Missing("not implemented yet");
+    468 file_getattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Partial("no file has such attributes") => attr::file_getattr;
+    469 file_setattr File (dirfd: DirFd, path: Path, attr: Addr, size: Len, at_flags: U32) = Partial("no file has such attributes") => attr::file_setattr;
     470 listns Process (req: Addr, ns_ids: Addr, nr_ns_ids: Len, flags: U32) = Missing("not implemented yet");
     471 rseq_slice_yield Process () = Missing("not implemented yet");
 }

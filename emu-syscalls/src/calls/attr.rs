@@ -1,9 +1,9 @@
 //! Changing attributes: `chmod`, `chown`, `utime` and their forms.
 
 use crate::abi::errno::Errno;
-use crate::arg::{Addr, DirFd, Fd, I32, Path, U32};
+use crate::arg::{Addr, DirFd, Fd, I32, Len, Path, U32};
 use crate::calls::stat::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, at_flags};
-use crate::ctx::{Ctx, SysResult};
+use crate::ctx::{Ctx, Stop, SysResult};
 use crate::vfs::attr::{SetTime, set_mode, set_owner, set_times};
 use crate::vfs::{Loc, Resolve, resolve};
 
@@ -175,5 +175,63 @@ pub(crate) fn utime(ctx: &mut Ctx<'_>, path: Path, times: Addr) -> SysResult {
     let path = ctx.read_path(path)?;
     let loc = resolve(ctx, DirFd::CWD, &path, Resolve::FOLLOW)?;
     set_times(ctx, loc, set[0], set[1])?;
+    Ok(0)
+}
+
+/// Bytes in `struct file_attr`: flags, extent size, extents, project, copy-on-write extent size.
+const FILE_ATTR_SIZE: u64 = 24;
+
+/// The place whose `struct file_attr` is meant, after the checks that reading and setting share.
+fn file_attr_place(ctx: &mut Ctx<'_>, dirfd: DirFd, path: Path, size: Len, bits: U32) -> Result<Loc, Stop> {
+    if bits.0 & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    if size.0 > 4096 {
+        return Err(Errno::E2BIG.into());
+    }
+    if size.0 < FILE_ATTR_SIZE {
+        return Err(Errno::EINVAL.into());
+    }
+    let path = ctx.read_path(path)?;
+    let loc = resolve(ctx, dirfd, &path, at_flags(bits.0))?;
+    let inode = ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc));
+    if inode.content().is_none() && inode.dir().is_none() {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    Ok(loc)
+}
+
+/// `file_getattr(2)`: no file has any of these attributes.
+pub(crate) fn file_getattr(
+    ctx: &mut Ctx<'_>,
+    dirfd: DirFd,
+    path: Path,
+    attr: Addr,
+    size: Len,
+    bits: U32,
+) -> SysResult {
+    file_attr_place(ctx, dirfd, path, size, bits)?;
+    let size = usize::try_from(size.0).map_err(|_| Errno::E2BIG)?;
+    ctx.write_user(attr, &vec![0; size])?;
+    Ok(0)
+}
+
+/// `file_setattr(2)`: none can be set.
+pub(crate) fn file_setattr(
+    ctx: &mut Ctx<'_>,
+    dirfd: DirFd,
+    path: Path,
+    attr: Addr,
+    size: Len,
+    bits: U32,
+) -> SysResult {
+    file_attr_place(ctx, dirfd, path, size, bits)?;
+    let mut bytes = vec![0; usize::try_from(size.0).map_err(|_| Errno::E2BIG)?];
+    ctx.read_user(attr, &mut bytes)?;
+    if bytes.iter().any(|byte| *byte != 0) {
+        let at = format!("task {}", ctx.tid.0);
+        ctx.k.gap("file_setattr: attributes of files (immutable, append-only ...)".to_owned(), at);
+        return Err(Errno::EOPNOTSUPP.into());
+    }
     Ok(0)
 }

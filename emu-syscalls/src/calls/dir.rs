@@ -167,10 +167,3 @@ pub(crate) fn chroot(ctx: &mut Ctx<'_>, path: Path) -> SysResult {
     left(ctx, before);
     Ok(0)
 }
-
-/// `umask(2)`: the one before.
-pub(crate) fn umask(ctx: &mut Ctx<'_>, mask: U32) -> SysResult {
-    let fs = ctx.task().fs;
-    let fs = ctx.k.fs_contexts.get_mut(fs).ok_or(Errno::ENOENT)?;
-    Ok(u64::from(std::mem::replace(&mut fs.umask, mask.0 & 0o777)))
-}

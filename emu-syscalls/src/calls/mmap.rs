@@ -186,7 +186,7 @@ fn file_area(
     let (readable, writable, status) = (open.readable(), open.writable(), open.flags);
     let (kind, loc) = (open.kind.clone(), open.loc);
     if request.shared {
-        if request.prot.contains(PageProt::WRITE) && (!writable || status & O_APPEND != 0 && !writable) {
+        if request.prot.contains(PageProt::WRITE) && !writable {
             return Err(Errno::EACCES);
         }
         if !writable {

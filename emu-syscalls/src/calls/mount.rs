@@ -74,10 +74,14 @@ pub(crate) fn mount(
     Ok(0)
 }
 
-/// With one namespace a change is seen everywhere anyway: how it spreads has no meaning but is remembered.
+/// Nothing spreads from one namespace to another; what was asked for is remembered, and loud if it was spreading.
 fn propagation(ctx: &mut Ctx<'_>, at: Loc, bits: u64) -> Result<(), Errno> {
     if ctx.k.vfs.mount(at.mount).root != at.dentry {
         return Err(Errno::EINVAL);
+    }
+    if bits & (MS_SHARED | MS_SLAVE) != 0 {
+        let task = format!("task {}", ctx.tid.0);
+        ctx.k.gap("mount propagation (MS_SHARED, MS_SLAVE)".to_owned(), task);
     }
     let tree = if bits & MS_REC != 0 { ctx.k.vfs.mount_tree(at.mount) } else { vec![at.mount] };
     for id in tree {
@@ -220,10 +224,10 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
     let mut how = Resolve::empty();
     how.set(Resolve::FOLLOW, bits & NOFOLLOW == 0);
     let at = resolve(ctx, DirFd::CWD, &path, how)?;
+    must_be_admin(ctx)?;
     if ctx.k.vfs.mount(at.mount).root != at.dentry {
         return Err(Errno::EINVAL.into());
     }
-    must_be_admin(ctx)?;
     if bits & EXPIRE != 0 {
         return Err(Stop::Unsupported("MNT_EXPIRE"));
     }

@@ -9,6 +9,7 @@ use emu_core::mem::USER_END;
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, I64, InBuf, Len, OutBuf, U32, U64};
 use crate::ctx::{Ctx, Stop, SysResult};
+use crate::file::dev::DevFile;
 use crate::file::{File, FileId, flags};
 use crate::vfs::data::{self, Seek};
 use crate::vfs::shared;
@@ -210,6 +211,10 @@ pub(crate) fn write_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At, app
         Append::Yes => true,
         Append::No => false,
     };
+    // /dev/null looks at nothing.
+    if kind == File::Dev(DevFile::Null) {
+        return Ok(total);
+    }
     let mut done = ctx.call.done.min(total);
     loop {
         let part = window(iovs, done, STEP);
@@ -245,7 +250,9 @@ pub(crate) fn write_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At, app
             file.pos = pos.saturating_add(n);
         }
         // A part of the buffer could not be read: what was there is written.
-        let short = (data.len() as u64) < part.iter().map(|(_, len)| len).sum();
+        let mut short = (data.len() as u64) < part.iter().map(|(_, len)| len).sum();
+        // A file that took less has no room for more: the next write says why.
+        short |= seekable && n < data.len() as u64;
         if n == 0 || done >= total || short {
             return Ok(done);
         }
@@ -284,9 +291,6 @@ fn position(ctx: &Ctx<'_>, id: FileId, offset: i64) -> Result<At, Errno> {
 }
 
 fn one(addr: Addr, len: Len) -> Result<[Iov; 1], Errno> {
-    if i64::try_from(len.0).is_err() {
-        return Err(Errno::EINVAL);
-    }
     access_ok(addr, len.0)?;
     Ok([(addr, len.0.min(TOTAL_MAX))])
 }

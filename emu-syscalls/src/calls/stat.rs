@@ -1,7 +1,7 @@
 //! Attributes: the `stat` family, `access`, `statfs`.
 
 use crate::abi::errno::Errno;
-use crate::arg::{Addr, DirFd, Fd, I32, Path, U32};
+use crate::arg::{Addr, DirFd, Fd, I32, Path, U32, U64};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::vfs::perm::{MAY_EXEC, MAY_READ, MAY_WRITE, permission};
 use crate::vfs::stat::{Stat, stat_file, stat_inode};
@@ -292,4 +292,44 @@ pub(crate) fn fstatfs(ctx: &mut Ctx<'_>, fd: Fd, buf: Addr) -> SysResult {
     let bytes = statfs_bytes(ctx, loc);
     ctx.write_user(buf, &bytes)?;
     Ok(0)
+}
+
+/// `ustat(2)`: free blocks and inodes of the file system with this device number.
+pub(crate) fn ustat(ctx: &mut Ctx<'_>, dev: U32, ubuf: Addr) -> SysResult {
+    let root = ctx
+        .k
+        .vfs
+        .mounts
+        .iter()
+        .find(|(_, mount)| ctx.k.vfs.super_block(mount.sb).dev == u64::from(dev.0))
+        .map(|(id, mount)| Loc { mount: id, dentry: mount.root });
+    let fs = statfs_bytes(ctx, root.ok_or(Errno::EINVAL)?);
+    // Free blocks and free inodes are words 3 and 6 of struct statfs; names and padding are zeros.
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&fs[24..28]);
+    bytes[8..16].copy_from_slice(&fs[48..56]);
+    ctx.write_user(ubuf, &bytes)?;
+    Ok(0)
+}
+
+/// The types of file systems, in the order of their numbers.
+const TYPES: [&str; 6] = ["sysfs", "tmpfs", "proc", "devtmpfs", "devpts", "ramfs"];
+
+/// `sysfs(2)`: numbers and names of file system types.
+pub(crate) fn sysfs(ctx: &mut Ctx<'_>, option: I32, arg1: U64, arg2: U64) -> SysResult {
+    match option.0 {
+        1 => {
+            let name = ctx.read_cstr(Addr(arg1.0), 4096, Errno::ENAMETOOLONG)?;
+            let found = TYPES.iter().position(|known| known.as_bytes() == name);
+            Ok(found.ok_or(Errno::EINVAL)? as u64)
+        }
+        2 => {
+            let index = usize::try_from(arg1.0).map_err(|_| Errno::EINVAL)?;
+            let name = TYPES.get(index).ok_or(Errno::EINVAL)?;
+            ctx.write_user(Addr(arg2.0), &[name.as_bytes(), b"\0"].concat())?;
+            Ok(0)
+        }
+        3 => Ok(TYPES.len() as u64),
+        _ => Err(Errno::EINVAL.into()),
+    }
 }

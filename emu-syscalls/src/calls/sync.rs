@@ -214,11 +214,45 @@ pub(crate) fn name_to_handle_at(
     path: Path,
     _handle: Addr,
     _mount_id: Addr,
-    _flags: I32,
+    flags: I32,
 ) -> SysResult {
+    // AT_SYMLINK_FOLLOW, AT_EMPTY_PATH, AT_HANDLE_FID, AT_HANDLE_MNT_ID_UNIQUE, AT_HANDLE_CONNECTABLE
+    const KNOWN: u32 = 0x400 | 0x1000 | 0x200 | 1 | 2;
+    if flags.0.cast_unsigned() & !KNOWN != 0 {
+        return Err(Errno::EINVAL.into());
+    }
     let path = ctx.read_path(path)?;
     resolve(ctx, dirfd, &path, Resolve::EMPTY)?;
     let at = format!("task {}", ctx.tid.0);
     ctx.k.gap("file handles (name_to_handle_at)".to_owned(), at);
     Err(Stop::Errno(Errno::EOPNOTSUPP))
+}
+
+/// `cachestat(2)`: everything in memory is in the cache and clean.
+pub(crate) fn cachestat(ctx: &mut Ctx<'_>, fd: Fd, range: Addr, cstat: Addr, bits: U32) -> SysResult {
+    let id = ctx.fd(fd)?;
+    let (off, len) = (ctx.read_u64(range)?, ctx.read_u64(range.at(8))?);
+    if bits.0 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let cached = match &ctx.file(id).kind {
+        File::Regular(file) => {
+            let inode = ctx.k.vfs.inode(file.inode);
+            let end = if len == 0 { inode.size } else { off.saturating_add(len).min(inode.size) };
+            let object = inode.content().and_then(|content| content.object);
+            let pages = off / 4096..end.div_ceil(4096);
+            let mut found = 0;
+            let mut next = object.and_then(|object| ctx.k.mem.object_next_data(object, pages.start * 4096));
+            while let (Some(object), Some(at)) = (object, next.filter(|at| *at / 4096 < pages.end)) {
+                let hole = ctx.k.mem.object_next_hole(object, at);
+                found += (hole / 4096).min(pages.end).saturating_sub(at / 4096);
+                next = ctx.k.mem.object_next_data(object, hole);
+            }
+            found
+        }
+        _ => 0,
+    };
+    ctx.write_u64(cstat, cached)?;
+    ctx.write_user(cstat.at(8), &[0; 32])?;
+    Ok(0)
 }

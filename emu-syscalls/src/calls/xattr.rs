@@ -1,8 +1,9 @@
 //! Extended attributes.
 
 use crate::abi::errno::Errno;
-use crate::arg::{Addr, DirFd, Fd, I32, InBuf, Len, OutBuf, Path};
+use crate::arg::{Addr, DirFd, Fd, I32, InBuf, Len, OutBuf, Path, U32};
 use crate::calls::attr::place_of;
+use crate::calls::stat::{AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, at_flags};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::vfs::xattr::{self, NAME_MAX, SIZE_MAX};
 use crate::vfs::{Loc, Resolve, resolve};
@@ -159,6 +160,92 @@ pub(crate) fn lremovexattr(ctx: &mut Ctx<'_>, path: Path, name: Path) -> SysResu
 pub(crate) fn fremovexattr(ctx: &mut Ctx<'_>, fd: Fd, name: Path) -> SysResult {
     let loc = place_of(ctx, fd)?;
     let name = name_of(ctx, name)?;
+    xattr::remove(ctx, loc, &name)?;
+    Ok(0)
+}
+
+/// The place that an `*at` form means. With an empty path and AT_EMPTY_PATH it is the descriptor's.
+fn place_at(ctx: &mut Ctx<'_>, dirfd: DirFd, path: Path, bits: U32) -> Result<Loc, Stop> {
+    if bits.0 & !(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let path = ctx.read_path(path)?;
+    resolve(ctx, dirfd, &path, at_flags(bits.0))
+}
+
+/// `struct xattr_args`: address of the value, its size, flags.
+fn read_args(ctx: &mut Ctx<'_>, args: Addr, size: Len) -> Result<(Addr, Len, u32), Errno> {
+    const ARGS_SIZE: u64 = 16;
+    if size.0 < ARGS_SIZE {
+        return Err(Errno::EINVAL);
+    }
+    if size.0 > 4096 {
+        return Err(Errno::E2BIG);
+    }
+    let mut rest = vec![0; usize::try_from(size.0 - ARGS_SIZE).map_err(|_| Errno::E2BIG)?];
+    ctx.read_user(args.at(ARGS_SIZE), &mut rest)?;
+    if rest.iter().any(|byte| *byte != 0) {
+        return Err(Errno::E2BIG);
+    }
+    let (value, len, bits) = (ctx.read_u64(args)?, ctx.read_u32(args.at(8))?, ctx.read_u32(args.at(12))?);
+    Ok((Addr(value), Len(u64::from(len)), bits))
+}
+
+/// `setxattrat(2)`
+pub(crate) fn setxattrat(
+    ctx: &mut Ctx<'_>,
+    dirfd: DirFd,
+    path: Path,
+    bits: U32,
+    name: Path,
+    args: Addr,
+    size: Len,
+) -> SysResult {
+    let (value, len, flags) = read_args(ctx, args, size)?;
+    let (name, value, flags) = set_args(ctx, name, value, len, I32(flags.cast_signed()))?;
+    let loc = place_at(ctx, dirfd, path, bits)?;
+    xattr::set(ctx, loc, &name, &value, flags)?;
+    Ok(0)
+}
+
+/// `getxattrat(2)`
+pub(crate) fn getxattrat(
+    ctx: &mut Ctx<'_>,
+    dirfd: DirFd,
+    path: Path,
+    bits: U32,
+    name: Path,
+    args: Addr,
+    size: Len,
+) -> SysResult {
+    let (value, len, flags) = read_args(ctx, args, size)?;
+    if flags != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let name = name_of(ctx, name)?;
+    let loc = place_at(ctx, dirfd, path, bits)?;
+    let data = xattr::get(ctx, loc, &name)?;
+    give(ctx, &data, value, len)
+}
+
+/// `listxattrat(2)`
+pub(crate) fn listxattrat(
+    ctx: &mut Ctx<'_>,
+    dirfd: DirFd,
+    path: Path,
+    bits: U32,
+    list: Addr,
+    size: Len,
+) -> SysResult {
+    let loc = place_at(ctx, dirfd, path, bits)?;
+    let names = xattr::list(ctx, loc);
+    give(ctx, &names, list, size)
+}
+
+/// `removexattrat(2)`
+pub(crate) fn removexattrat(ctx: &mut Ctx<'_>, dirfd: DirFd, path: Path, bits: U32, name: Path) -> SysResult {
+    let name = name_of(ctx, name)?;
+    let loc = place_at(ctx, dirfd, path, bits)?;
     xattr::remove(ctx, loc, &name)?;
     Ok(0)
 }

@@ -345,6 +345,22 @@ impl FileOps for PipeEnd {
             _ => Err(Errno::ENOTTY.into()),
         }
     }
+    fn stat(&self, k: &Kernel, id: FileId) -> crate::vfs::Stat {
+        // Both ends are one inode.
+        let ino = 1 << 32 | u64::from(self.pipe.0);
+        let _ = (k, id);
+        crate::vfs::Stat::anonymous(ino, crate::vfs::ftype::S_IFIFO | 0o600)
+    }
+    fn reopen(&self, ctx: &mut Ctx<'_>, _id: FileId, open_flags: u32) -> Result<File, Stop> {
+        let (reads, writes) = match open_flags & flags::O_ACCMODE {
+            0 => (true, false),
+            flags::O_WRONLY => (false, true),
+            _ => (true, true),
+        };
+        // The end that is open keeps the pipe alive: nobody has to wait for the other one.
+        count_end(ctx.k, self.pipe, reads, writes);
+        Ok(File::Pipe(PipeEnd { pipe: self.pipe, reads, writes, quiet_until: 0 }))
+    }
     fn release(&self, k: &mut Kernel, _id: FileId) {
         let Some(pipe) = k.pipes.get_mut(self.pipe) else { return };
         pipe.readers = pipe.readers.saturating_sub(u32::from(self.reads));

@@ -11,6 +11,8 @@ use crate::file::inotify::mask;
 use crate::file::{FileId, FileOps, flags};
 use crate::kernel::Kernel;
 use crate::mm::map::{MapRequest, MapSource};
+use crate::task::sighand::{SigInfo, sig};
+use crate::task::signal::{self, To};
 use crate::vfs::ftype::{S_ISGID, S_ISUID};
 use crate::vfs::perm::{cap, capable};
 use crate::vfs::{self, InodeId, InodeKind, MountFlags, Stat, data, synth};
@@ -19,8 +21,6 @@ use crate::vfs::{self, InodeId, InodeKind, MountFlags, Stat, data, synth};
 const FIONREAD: u32 = 0x541b;
 /// Index of RLIMIT_FSIZE in a group's limits.
 const RLIMIT_FSIZE: usize = 1;
-/// `SIGXFSZ`
-const SIGXFSZ: u8 = 25;
 /// `F_SEAL_WRITE`, `F_SEAL_FUTURE_WRITE` and `F_SEAL_GROW`.
 pub(crate) mod seal {
     /// No more seals.
@@ -70,16 +70,10 @@ pub(crate) fn limit_size(ctx: &mut Ctx<'_>, pos: u64, len: usize) -> Result<usiz
         return Ok(len);
     }
     if pos >= limit {
-        raise(ctx, SIGXFSZ);
+        signal::post(ctx.k, To::Thread(ctx.tid), SigInfo::kernel(sig::XFSZ));
         return Err(Errno::EFBIG);
     }
     Ok(len.min(usize::try_from(limit - pos).unwrap_or(usize::MAX)))
-}
-
-/// Sends the caller a signal that the kernel raises.
-fn raise(ctx: &mut Ctx<'_>, signo: u8) {
-    let at = format!("task {}", ctx.tid.0);
-    ctx.k.gap(format!("signal {signo} for a file larger than RLIMIT_FSIZE"), at);
 }
 
 impl FileOps for RegularFile {

@@ -100,6 +100,10 @@ impl FileOps for SocketFile {
         crate::net::close(k, self.socket);
         crate::net::collect_garbage(k);
     }
+    fn stat(&self, _k: &Kernel, _id: FileId) -> crate::vfs::Stat {
+        let ino = 2 << 32 | u64::from(self.socket.0);
+        crate::vfs::Stat::anonymous(ino, crate::vfs::ftype::S_IFSOCK | 0o777)
+    }
     fn describe(&self, _k: &Kernel, _id: FileId) -> String {
         format!("socket:[{}]", self.socket.0)
     }

@@ -68,6 +68,9 @@ pub fn exit_thread(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, status: u32
     k.group_mut(gid).dead_usage.add(&usage);
     let last =
         !k.group(gid).threads.iter().any(|other| k.tasks.get(*other).is_some_and(|task| !task.is_dead()));
+    if last {
+        crate::vfs::locks::process_ended(k, gid);
+    }
     orphan_children_of_thread(k, gid, tid, last);
     k.wake(WaitKey::Thread(tid));
     if last {
@@ -111,7 +114,11 @@ pub fn put_fs(k: &mut Kernel, id: crate::task::FsId) {
     let Some(fs) = k.fs_contexts.get_mut(id) else { return };
     fs.users = fs.users.saturating_sub(1);
     if fs.users == 0 {
-        k.fs_contexts.remove(id);
+        let gone = k.fs_contexts.remove(id);
+        crate::vfs::tree::sweep_orphans(k);
+        if let Some(fs) = gone {
+            crate::vfs::mount::leave_namespace(k, fs.root.mount);
+        }
     }
 }
 

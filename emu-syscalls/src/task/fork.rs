@@ -72,13 +72,16 @@ pub struct CloneArgs {
 /// Index of RLIMIT_NPROC.
 const RLIMIT_NPROC: usize = 6;
 
-/// Namespaces are not part of this kernel: what Linux answers that was built without them, loudly.
+/// Of namespaces there is only the one of mounts; for the others, loudly, what Linux answers that was built without them.
 pub fn refuse_namespaces(ctx: &mut Ctx<'_>, flags: u64) -> Result<(), Stop> {
     if flags & (flag::NAMESPACES | flag::NEWTIME) == 0 {
         return Ok(());
     }
     if flags & flag::NEWUSER == 0 && !creds::has(&ctx.task().creds, creds::cap::SYS_ADMIN) {
         return Err(Errno::EPERM.into());
+    }
+    if flags & (flag::NAMESPACES | flag::NEWTIME) == flag::NEWNS {
+        return Ok(());
     }
     let at = format!("task {}", ctx.tid.0);
     ctx.k.gap(format!("namespaces (flags {flags:#x})"), at);
@@ -216,6 +219,9 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         fdtable::copy_table(k, me.fds)
     };
     let fs = share_or_copy_fs(k, me.fs, f & flag::FS != 0);
+    if f & flag::NEWNS != 0 {
+        crate::vfs::mount::copy_namespace(k, fs);
+    }
     let sighand = share_or_copy_sighand(k, me.sighand, f);
     let parent_group = k.group(me.group);
     let group = if f & flag::THREAD != 0 { me.group } else { GroupId(child.0) };
@@ -330,7 +336,7 @@ fn share_or_copy_sighand(
     }
 }
 
-/// Gives the caller its own copy of what it shares and `flags` name (`unshare(2)` without namespaces).
+/// Gives the caller its own copy of what it shares and `flags` name (`unshare(2)`; of namespaces the one of mounts).
 pub fn unshare(ctx: &mut Ctx<'_>, flags: u64) -> SysResult {
     const KNOWN: u64 = flag::THREAD
         | flag::FS
@@ -351,13 +357,17 @@ pub fn unshare(ctx: &mut Ctx<'_>, flags: u64) -> SysResult {
         }
     }
     refuse_namespaces(ctx, flags)?;
-    if flags & flag::FS != 0 {
+    if flags & (flag::FS | flag::NEWNS) != 0 {
         let old = ctx.task().fs;
         if ctx.k.fs_contexts.get(old).is_some_and(|fs| fs.users > 1) {
             let new = share_or_copy_fs(ctx.k, old, false);
             ctx.task_mut().fs = new;
             exit::put_fs(ctx.k, old);
         }
+    }
+    if flags & flag::NEWNS != 0 {
+        let fs = ctx.task().fs;
+        crate::vfs::mount::copy_namespace(ctx.k, fs);
     }
     if flags & flag::FILES != 0 {
         fdtable::unshare_table(ctx.k, ctx.tid);

@@ -317,7 +317,7 @@ pub(crate) fn pivot_root(k: &mut Kernel, root: Loc, new: Loc, old: Loc) -> Resul
     put_dentry(k, new_mount.point);
     if let Some(at) = root_at {
         put_dentry(k, at.dentry);
-    } else {
+    } else if k.vfs.root_mount == Some(root.mount) {
         k.vfs.root_mount = Some(new.mount);
     }
     let ids: Vec<_> = k.fs_contexts.ids().collect();
@@ -332,6 +332,56 @@ pub(crate) fn pivot_root(k: &mut Kernel, root: Loc, new: Loc, old: Loc) -> Resul
         }
     }
     Ok(())
+}
+
+/// The mount at the top of the namespace that `mount` belongs to.
+fn top_of(vfs: &Vfs, mount: MountId) -> MountId {
+    let mut top = mount;
+    while let Some(parent) = vfs.mounts.get(top).and_then(|mount| mount.parent) {
+        top = parent;
+    }
+    top
+}
+
+/// Gives a task's directories a mount namespace of their own (`CLONE_NEWNS`): a copy of all mounts. A namespace is
+/// nothing but the tree of mounts below one without parent.
+pub fn copy_namespace(k: &mut Kernel, fs: crate::task::FsId) {
+    let Some(context) = k.fs_contexts.get(fs) else { return };
+    let from = context.root.mount;
+    let mut copies = imbl::OrdMap::new();
+    for old in k.vfs.mount_tree(top_of(&k.vfs, from)) {
+        let Some(mount) = k.vfs.mounts.get(old).cloned() else { continue };
+        let at = match mount.parent {
+            Some(parent) => match copies.get(&parent) {
+                Some(parent) => Some(Loc { mount: *parent, dentry: mount.point }),
+                None => continue,
+            },
+            None => None,
+        };
+        let copy = k.vfs.attach(mount.sb, mount.root, at, mount.flags);
+        copies.insert(old, copy);
+    }
+    if let Some(context) = k.fs_contexts.get_mut(fs) {
+        for loc in [&mut context.root, &mut context.cwd] {
+            loc.mount = copies.get(&loc.mount).copied().unwrap_or(loc.mount);
+        }
+    }
+}
+
+/// A task's directories are gone that lay in this mount: its namespace goes if nobody else is in it.
+pub fn leave_namespace(k: &mut Kernel, mount: MountId) {
+    let top = top_of(&k.vfs, mount);
+    let first = k.vfs.root_mount.map(|root| top_of(&k.vfs, root));
+    if first == Some(top) || !k.vfs.mounts.contains(top) {
+        return;
+    }
+    let tree = k.vfs.mount_tree(top);
+    if tree.iter().any(|id| is_busy(k, *id)) {
+        return;
+    }
+    for id in tree.into_iter().rev() {
+        detach(k, id);
+    }
 }
 
 /// The mounts that can be reached from `root`, in the order they were made.

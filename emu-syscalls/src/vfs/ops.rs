@@ -12,8 +12,8 @@ use crate::vfs::perm::{MAY_EXEC, MAY_WRITE, cap, capable, in_group, may_delete, 
 use crate::vfs::tree::{host_child, load_dir, new_inode, remove_entry, settle};
 use crate::vfs::walk::entry;
 use crate::vfs::{
-    Content, DentryId, Dir, Inode, InodeId, InodeKind, Load, Loc, Lower, NAME_MAX, Parent, data, now, shared,
-    want_write,
+    Content, DentryId, Dir, Inode, InodeId, InodeKind, Load, Loc, Lower, NAME_MAX, Parent, SuperKind, data,
+    now, shared, want_write,
 };
 
 /// What to make.
@@ -110,9 +110,17 @@ enum Gone {
     OnlyHere,
 }
 
+/// What creating gives in a made-up directory: /proc does not even look for room, the others forbid it.
+pub(crate) fn no_room(ctx: &Ctx<'_>, dir: InodeId) -> Result<(), Errno> {
+    let inode = ctx.k.vfs.inode(dir);
+    let is_proc = ctx.k.vfs.super_block(inode.sb).kind == SuperKind::Proc;
+    if is_proc { Err(Errno::ENOENT) } else { Ok(()) }
+}
+
 /// Checks that an entry may be made in `parent.dir`: nothing there, the directory alive and writable.
 fn may_create(ctx: &mut Ctx<'_>, parent: &Parent) -> Result<InodeId, Errno> {
     let dir = ctx.k.vfs.inode_at(parent.dir);
+    no_room(ctx, dir)?;
     want_write(ctx.k, parent.dir)?;
     if !ctx.k.vfs.dentry(parent.dir.dentry).hashed {
         return Err(Errno::ENOENT);
@@ -310,6 +318,7 @@ pub(crate) fn link(ctx: &mut Ctx<'_>, from: Loc, parent: &Parent) -> Result<(), 
         Err(Errno::ENOENT) => {}
         Err(errno) => return Err(errno),
     }
+    no_room(ctx, ctx.k.vfs.inode_at(parent.dir))?;
     if parent.must_be_dir {
         return Err(Errno::ENOENT);
     }

@@ -147,7 +147,7 @@ impl<'a> Walk<'a> {
         loop {
             if path.get(pos) == Some(&b'/') {
                 if pos == 0 {
-                    self.to_root()?;
+                    self.go_to_root()?;
                 }
                 while path.get(pos) == Some(&b'/') {
                     pos += 1;
@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
         Ok((name, slash))
     }
 
-    fn to_root(&mut self) -> Result<(), Errno> {
+    fn go_to_root(&mut self) -> Result<(), Errno> {
         if self.how.contains(Resolve::BENEATH) {
             return Err(Errno::EXDEV);
         }
