@@ -18,7 +18,7 @@ use emu_syscalls::vfs::build;
 use emu_syscalls::vfs::superblock::Mode;
 
 use crate::args::{CpuArg, EngineArg, RunArgs};
-use crate::live::files::{Owner, Shares};
+use crate::live::files::Owner;
 use crate::live::{LiveHost, Terminal};
 
 /// Exit status when `--timeout` ends the guest (as timeout(1)).
