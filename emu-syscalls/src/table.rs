@@ -360,7 +360,7 @@ syscalls! {
     213 epoll_create Desc (size: I32) = Full => epoll::epoll_create;
     214 epoll_ctl_old Desc () = Missing("never implemented in Linux");
     215 epoll_wait_old Desc () = Missing("never implemented in Linux");
-    216 remap_file_pages Memory (addr: Addr, size: Len, prot: U64, pgoff: U64, flags: U64) = Missing("not implemented yet");
+    216 remap_file_pages Memory (addr: Addr, size: Len, prot: U64, pgoff: U64, flags: U64) = Full => mmap::remap_file_pages;
     217 getdents64 Desc (fd: Fd, dirp: Addr, count: U32) = Full => dir::getdents64;
     218 set_tid_address Process (tidptr: Addr) = Full => process::set_tid_address;
     219 restart_syscall Signal () = Full => signal::restart_syscall;
@@ -381,9 +381,9 @@ syscalls! {
     234 tgkill Signal (tgid: Pid, tid: Pid, sig: I32) = Full => signal::tgkill;
     235 utimes File (path: Path, times: Addr) = Full => attr::utimes;
     236 vserver Misc () = Missing("never implemented in Linux");
-    237 mbind Memory (addr: Addr, len: U64, mode: U64, nodemask: Addr, maxnode: U64, flags: U32) = Missing("not implemented yet");
-    238 set_mempolicy Memory (mode: I32, nodemask: Addr, maxnode: U64) = Missing("not implemented yet");
-    239 get_mempolicy Memory (mode: Addr, nodemask: Addr, maxnode: U64, addr: Addr, flags: U64) = Missing("not implemented yet");
+    237 mbind Memory (addr: Addr, len: U64, mode: U64, nodemask: Addr, maxnode: U64, flags: U32) = Missing("one memory node: CONFIG_NUMA is off");
+    238 set_mempolicy Memory (mode: I32, nodemask: Addr, maxnode: U64) = Missing("one memory node: CONFIG_NUMA is off");
+    239 get_mempolicy Memory (mode: Addr, nodemask: Addr, maxnode: U64, addr: Addr, flags: U64) = Missing("one memory node: CONFIG_NUMA is off");
     240 mq_open Ipc (name: Path, oflag: I32, mode: U32, attr: Addr) = Full => mqueue::mq_open;
     241 mq_unlink Ipc (name: Path) = Full => mqueue::mq_unlink;
     242 mq_timedsend Ipc (mqdes: Fd, msg_ptr: Addr, msg_len: Len, msg_prio: U32, abs_timeout: Addr) = Full => mqueue::mq_timedsend;
@@ -400,7 +400,7 @@ syscalls! {
     253 inotify_init Desc () = Full => inotify::inotify_init;
     254 inotify_add_watch Desc (fd: Fd, path: Path, mask: U32) = Full => inotify::inotify_add_watch;
     255 inotify_rm_watch Desc (fd: Fd, wd: I32) = Full => inotify::inotify_rm_watch;
-    256 migrate_pages Memory (pid: Pid, maxnode: U64, old_nodes: Addr, new_nodes: Addr) = Missing("not implemented yet");
+    256 migrate_pages Memory (pid: Pid, maxnode: U64, old_nodes: Addr, new_nodes: Addr) = Missing("one memory node: CONFIG_NUMA is off");
     257 openat File (dirfd: DirFd, path: Path, flags: I32, mode: U32) = Full => open::openat;
     258 mkdirat File (dirfd: DirFd, path: Path, mode: U32) = Full => dir::mkdirat;
     259 mknodat File (dirfd: DirFd, path: Path, mode: U32, dev: U32) = Full => link::mknodat;
@@ -423,7 +423,7 @@ syscalls! {
     276 tee Desc (fd_in: Fd, fd_out: Fd, len: Len, flags: U32) = Full => splice::tee;
     277 sync_file_range Desc (fd: Fd, offset: I64, nbytes: I64, flags: U32) = Full => sync::sync_file_range;
     278 vmsplice Desc (fd: Fd, iov: Addr, nr_segs: U64, flags: U32) = Full => splice::vmsplice;
-    279 move_pages Memory (pid: Pid, count: U64, pages: Addr, nodes: Addr, status: Addr, flags: I32) = Missing("not implemented yet");
+    279 move_pages Memory (pid: Pid, count: U64, pages: Addr, nodes: Addr, status: Addr, flags: I32) = Missing("one memory node: CONFIG_NUMA is off");
     280 utimensat File (dirfd: DirFd, path: Path, times: Addr, flags: I32) = Full => attr::utimensat;
     281 epoll_pwait Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: I32, sigmask: Addr, sigsetsize: Len) = Full => epoll::epoll_pwait;
     282 signalfd Desc (fd: Fd, mask: Addr, sizemask: Len) = Full => signalfd::signalfd;
@@ -496,7 +496,7 @@ syscalls! {
     437 openat2 File (dirfd: DirFd, path: Path, how: Addr, size: Len) = Partial("no RESOLVE_CACHED") => open::openat2;
     438 pidfd_getfd Desc (pidfd: Fd, targetfd: Fd, flags: U32) = Full => pidfd::pidfd_getfd;
     439 faccessat2 File (dirfd: DirFd, path: Path, mode: I32, flags: I32) = Full => stat::faccessat2;
-    440 process_madvise Memory (pidfd: Fd, iovec: Addr, vlen: Len, advice: I32, flags: U32) = Missing("not implemented yet");
+    440 process_madvise Memory (pidfd: Fd, iovec: Addr, vlen: Len, advice: I32, flags: U32) = Full => mmap::process_madvise;
     441 epoll_pwait2 Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: Addr, sigmask: Addr, sigsetsize: Len) = Full => epoll::epoll_pwait2;
     442 mount_setattr File (dirfd: DirFd, path: Path, flags: U32, attr: Addr, size: Len) = Missing("not implemented yet");
     443 quotactl_fd File (fd: Fd, cmd: U32, id: I32, addr: Addr) = Missing("not implemented yet");
@@ -506,10 +506,10 @@ syscalls! {
     447 memfd_secret Desc (flags: U32) = Missing("not implemented yet");
     448 process_mrelease Memory (pidfd: Fd, flags: U32) = Missing("not implemented yet");
     449 futex_waitv Process (waiters: Addr, nr_futexes: U32, flags: U32, timeout: Addr, clockid: I32) = Full => futex::futex_waitv;
-    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Missing("not implemented yet");
+    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Missing("one memory node: CONFIG_NUMA is off");
     451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Full => sync::cachestat;
     452 fchmodat2 File (dirfd: DirFd, path: Path, mode: U32, flags: U32) = Full => attr::fchmodat2;
-    453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Missing("not implemented yet");
+    453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Partial("no shadow stacks") => mmap::map_shadow_stack;
     454 futex_wake Process (uaddr: Addr, mask: U64, nr: I32, flags: U32) = Full => futex::futex_wake;
     455 futex_wait Process (uaddr: Addr, val: U64, mask: U64, flags: U32, timeout: Addr, clockid: I32) = Full => futex::futex_wait;
     456 futex_requeue Process (waiters: Addr, flags: U32, nr_wake: I32, nr_requeue: I32) = Full => futex::futex_requeue;

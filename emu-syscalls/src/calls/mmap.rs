@@ -8,9 +8,8 @@ use emu_core::elf::page_up;
 use emu_core::mem::{PAGE_SIZE, PageProt};
 
 use crate::abi::errno::Errno;
-use crate::arg::{Addr, Fd, I32, Len, U64};
+use crate::arg::{Addr, Fd, I32, Len, U32, U64};
 use crate::ctx::{Ctx, SysResult};
-use crate::file::flags::O_APPEND;
 use crate::mm::advise::{self, LockFill};
 use crate::mm::layout::TASK_SIZE;
 use crate::mm::map::{self, Limits, MapRequest, MapSource, NewArea, Place, page_len};
@@ -183,7 +182,7 @@ fn file_area(
         _ => return Err(Errno::EINVAL),
     }
     let open = ctx.file(file);
-    let (readable, writable, status) = (open.readable(), open.writable(), open.flags);
+    let (readable, writable) = (open.readable(), open.writable());
     let (kind, loc) = (open.kind.clone(), open.loc);
     if request.shared {
         if request.prot.contains(PageProt::WRITE) && !writable {
@@ -335,6 +334,98 @@ pub(crate) fn madvise(ctx: &mut Ctx<'_>, addr: Addr, length: Len, advice: I32) -
     let limits = ctx.limits();
     advise::advise(ctx.k, ctx.host, id, range, advice.0, &limits)?;
     Ok(0)
+}
+
+/// CAP_SYS_NICE
+const CAP_SYS_NICE: u64 = 1 << 23;
+
+/// `process_madvise(2)`: advice that only concerns speed, for any process; all advice for the caller itself.
+pub(crate) fn process_madvise(
+    ctx: &mut Ctx<'_>,
+    pidfd: Fd,
+    iovec: Addr,
+    vlen: Len,
+    advice: I32,
+    flags: U32,
+) -> SysResult {
+    use advise::advice::{COLD, COLLAPSE, PAGEOUT, WILLNEED};
+    if flags.0 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let parts = crate::calls::process_vm::iovec(ctx, iovec, vlen.0)?;
+    let group = crate::calls::pidfd::process(ctx, pidfd)?;
+    let leader = ctx.k.groups.get(group).and_then(|group| group.threads.first()).copied();
+    let id = leader.and_then(|tid| ctx.k.tasks.get(tid)?.mm).ok_or(Errno::ESRCH)?;
+    let is_mine = ctx.task().mm == Some(id);
+    if !is_mine {
+        if !matches!(advice.0, COLD | PAGEOUT | WILLNEED | COLLAPSE) {
+            return Err(Errno::EINVAL.into());
+        }
+        if ctx.task().creds.cap_effective & CAP_SYS_NICE == 0 {
+            return Err(Errno::EPERM.into());
+        }
+    }
+    if !advise::is_known(advice.0) {
+        return Err(Errno::EINVAL.into());
+    }
+    let limits = ctx.limits();
+    let mut done = 0;
+    for (base, len) in parts {
+        let advised = match advice_range(Addr(base), len) {
+            Ok(Some(range)) => advise::advise(ctx.k, ctx.host, id, range, advice.0, &limits),
+            Ok(None) => Ok(()),
+            Err(errno) => Err(errno),
+        };
+        match advised {
+            Ok(()) => done += len,
+            Err(errno) if done == 0 => return Err(errno.into()),
+            Err(_) => return Ok(done),
+        }
+    }
+    Ok(done)
+}
+
+/// `remap_file_pages(2)`, as Linux has emulated it since 4.0: a shared mapping of another part of the same file.
+pub(crate) fn remap_file_pages(
+    ctx: &mut Ctx<'_>,
+    addr: Addr,
+    size: Len,
+    prot: U64,
+    pgoff: U64,
+    _flags: U64,
+) -> SysResult {
+    let start = addr.0 & !(PAGE_SIZE - 1);
+    let len = size.0 & !(PAGE_SIZE - 1);
+    let end = start.checked_add(len).filter(|end| *end > start && *end <= TASK_SIZE).ok_or(Errno::EINVAL)?;
+    let offset = pgoff.0.checked_mul(PAGE_SIZE).and_then(|at| at.checked_add(len).map(|_| at));
+    let offset = offset.filter(|_| prot.0 == 0).ok_or(Errno::EINVAL)?;
+    let area = ctx.k.mm(ctx.tid).find(start).cloned().ok_or(Errno::EINVAL)?;
+    let Backing::Object { object, shared: true, inode, file, .. } = area.backing.clone() else {
+        return Err(Errno::EINVAL.into());
+    };
+    let mut at = start;
+    for part in ctx.k.mm(ctx.tid).within(start..end) {
+        let same = matches!(&part.backing, Backing::Object { object: other, .. } if *other == object);
+        if part.start > at || !same || part.flags != area.flags {
+            return Err(Errno::EINVAL.into());
+        }
+        at = part.end;
+    }
+    if at < end {
+        return Err(Errno::EINVAL.into());
+    }
+    let backing = Backing::Object { object, offset, shared: true, inode, file };
+    let new = NewArea { prot: area.prot, may: area.may, backing, flags: area.flags, shm: area.shm };
+    let id = ctx.mm_id()?;
+    let limits = ctx.limits();
+    map::map(ctx.k, id, Place::Fixed(start), len, new, &limits)?;
+    map::populate(ctx.k, ctx.host, id, start..end, &limits);
+    Ok(0)
+}
+
+/// `map_shadow_stack(2)`: the processor has no shadow stacks, which Linux tells so.
+pub(crate) fn map_shadow_stack(_ctx: &mut Ctx<'_>, _addr: Addr, _size: U64, _flags: U32) -> SysResult {
+    Err(Errno::EOPNOTSUPP.into())
 }
 
 /// Most pages that one step of mincore looks at.

@@ -22,7 +22,7 @@ enum Way {
 }
 
 /// A vector of buffers; the sum of lengths fits `isize`.
-fn iovec(ctx: &mut Ctx<'_>, at: Addr, count: u64) -> Result<Vec<(u64, u64)>, Errno> {
+pub(crate) fn iovec(ctx: &mut Ctx<'_>, at: Addr, count: u64) -> Result<Vec<(u64, u64)>, Errno> {
     if count > IOV_MAX {
         return Err(Errno::EINVAL);
     }
@@ -63,9 +63,15 @@ fn transfer(
         return Err(Errno::EINVAL.into());
     }
     let mut mine = iovec(ctx, local.0, local.1)?;
-    let mut theirs = iovec(ctx, remote_vector.0, remote_vector.1)?;
     mine.retain(|buffer| buffer.1 > 0);
+    if mine.is_empty() {
+        return Ok(0);
+    }
+    let mut theirs = iovec(ctx, remote_vector.0, remote_vector.1)?;
     theirs.retain(|buffer| buffer.1 > 0);
+    if theirs.is_empty() {
+        return Ok(0);
+    }
     let mm = target(ctx, pid)?;
     mine.reverse();
     theirs.reverse();

@@ -83,7 +83,7 @@ pub(crate) fn shmat(ctx: &mut Ctx<'_>, shmid: I32, shmaddr: Addr, shmflg: I32) -
     if shmid.0 < 0 {
         return Err(Errno::EINVAL.into());
     }
-    if addr % PAGE_SIZE != 0 {
+    if !addr.is_multiple_of(PAGE_SIZE) {
         if flags & SHM_RND == 0 {
             return Err(Errno::EINVAL.into());
         }
@@ -136,7 +136,7 @@ pub(crate) fn shmat(ctx: &mut Ctx<'_>, shmid: I32, shmaddr: Addr, shmflg: I32) -
 /// `shmdt(2)`
 pub(crate) fn shmdt(ctx: &mut Ctx<'_>, shmaddr: Addr) -> SysResult {
     let addr = shmaddr.0;
-    if addr % PAGE_SIZE != 0 {
+    if !addr.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL.into());
     }
     // The parts of the attachment that begins at the address: they lie where its offsets say.

@@ -169,7 +169,7 @@ pub fn answer(ctx: &mut Ctx<'_>, fault: MemFault, write: bool) -> Result<(), Bad
 /// See [`Ctx::prefault_write`].
 pub fn prefault_write(ctx: &mut Ctx<'_>, addr: u64, len: u64) -> Result<u64, Errno> {
     let space = ctx.space();
-    let end = addr.checked_add(len).unwrap_or(u64::MAX);
+    let end = addr.saturating_add(len);
     let mut at = addr;
     while at < end {
         let fault = match ctx.k.mem.check(space, at..end, Access::Write, Privilege::User) {

@@ -24,6 +24,8 @@ pub mod object;
 pub mod remap;
 pub mod remote;
 pub mod shm;
+#[cfg(test)]
+mod tests;
 
 id! {
     /// A memory description, shared by `CLONE_VM`.

@@ -57,7 +57,7 @@ pub fn remap(
     let moves = flags.intersects(RemapFlags::FIXED | RemapFlags::DONTUNMAP);
     if (moves && !flags.contains(RemapFlags::MAYMOVE))
         || (flags.contains(RemapFlags::DONTUNMAP) && what.old_size != what.new_size)
-        || what.old % PAGE_SIZE != 0
+        || !what.old.is_multiple_of(PAGE_SIZE)
         || what.new_size == 0
     {
         return Err(Errno::EINVAL);
@@ -159,7 +159,7 @@ fn move_to(
 ) -> Result<u64, Errno> {
     let fixed = what.flags.contains(RemapFlags::FIXED);
     if fixed {
-        if what.new % PAGE_SIZE != 0 || what.new > TASK_SIZE - what.new_size {
+        if !what.new.is_multiple_of(PAGE_SIZE) || what.new > TASK_SIZE - what.new_size {
             return Err(Errno::EINVAL);
         }
         if what.old + what.old_size > what.new && what.new + what.new_size > what.old {

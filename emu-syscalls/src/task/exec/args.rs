@@ -16,7 +16,7 @@ const STACK_SHARE: u64 = 6 << 20;
 /// Bytes that arguments and environment may take with a stack limit of so many bytes (Linux: `bprm_stack_limits`).
 #[must_use]
 pub fn limit(stack: u64) -> u64 {
-    (stack / 4).min(STACK_SHARE).max(ARG_MAX)
+    (stack / 4).clamp(ARG_MAX, STACK_SHARE)
 }
 
 /// Arguments and environment.
