@@ -86,7 +86,7 @@ impl Outcome {
 
 /// Environment of compared runs, the same on both sides.
 const ENV: [(&str, &str); 5] = [
-    ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+    ("PATH", ".:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ("HOME", "/root"),
     ("TERM", "xterm"),
     ("LANG", "C"),
