@@ -165,10 +165,6 @@ fn set_up_root(
 }
 
 /// Without `--root`: a small root in memory, the current directory copy-on-write, and the program.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line's layer: the program is named by a path of the host"
-)]
 fn set_up_default(machine: &mut Machine, host: &mut LiveHost, args: &RunArgs) -> Result<Start> {
     let k = &mut machine.kernel;
     build::default_root(k, host).map_err(errno_error).context("cannot make the guest's root")?;
@@ -373,7 +369,6 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line's layer")]
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path)
         .with_context(|| format!("{}: no such file or directory (see --bind)", path.display()))

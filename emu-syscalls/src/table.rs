@@ -93,6 +93,7 @@ macro_rules! call {
         Err(Stop::Unsupported($note))
     }};
     ($ctx:ident, $regs:ident, [$note:expr] $handler:path, $($arg:ident : $ty:ty),*) => {{
+        #[allow(unused_mut, reason = "a row may have no arguments")]
         let mut regs = $regs.iter().copied();
         $(let $arg = <$ty as Arg>::from_reg(regs.next().unwrap_or(0));)*
         let _ = regs;

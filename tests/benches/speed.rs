@@ -5,6 +5,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
+    clippy::zombie_processes,
     missing_docs,
     reason = "a benchmark measures the host and prints"
 )]

@@ -125,7 +125,6 @@ fn entered(stats: &str) -> BTreeSet<String> {
 }
 
 #[test]
-#[ignore = "needs `emu --stats`, which does not exist yet"]
 fn every_supported_row_is_entered_by_a_guest_test() {
     let mut seen = BTreeSet::new();
     for name in ALL {

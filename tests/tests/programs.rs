@@ -1,5 +1,9 @@
 //! Programs nobody here wrote, run natively and under emu: the outputs must be the same to the byte.
-#![allow(missing_docs, clippy::disallowed_methods, reason = "tests are named by what they show, and work on the host")]
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    reason = "tests are named by what they show, and work on the host"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -24,7 +28,9 @@ fn with_tools(dir: &Path) {
 
 #[test]
 fn bash_scripts_give_what_they_give_natively() {
-    let Some(bash) = program("bash", &["/bin/bash-static", "/usr/bin/bash-static"], "bash-static") else { return };
+    let Some(bash) = program("bash", &["/bin/bash-static", "/usr/bin/bash-static"], "bash-static") else {
+        return;
+    };
     if program("bash", &["/bin/busybox"], "busybox-static").is_some() && native() {
         compare_cases(&bash, &["--norc"], "bash.txt", with_tools);
     }
@@ -42,10 +48,13 @@ fn zsh_scripts_give_what_they_give_natively() {
 fn small_shells_give_what_they_give_natively() {
     let command = "echo one; x=2; echo $x; (echo sub); echo a | while read l; do echo [$l]; done; exit 3";
     for (path, package) in [("/bin/mksh-static", "mksh"), ("/bin/sash", "sash")] {
-        let Some(shell) = program("small shells", &[path, &path.replace("/bin", "/usr/bin")], package) else { return };
+        let Some(shell) = program("small shells", &[path, &path.replace("/bin", "/usr/bin")], package) else {
+            return;
+        };
         let command = if package == "sash" { "-echo one" } else { command };
         if native() {
-            compare(&shell, &["-c", command], b"", fixtures).unwrap_or_else(|difference| panic!("{package}: {difference}"));
+            compare(&shell, &["-c", command], b"", fixtures)
+                .unwrap_or_else(|difference| panic!("{package}: {difference}"));
         }
     }
 }
@@ -70,9 +79,12 @@ fn compare_compiled(compiler: &str, package: &str, args: &[&str], name: &str, so
         .output();
     match built {
         Err(_) => return skip(name, package),
-        Ok(output) => assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr)),
+        Ok(output) => {
+            assert!(output.status.success(), "{compiler}: {}", String::from_utf8_lossy(&output.stderr))
+        }
     }
-    compare(&program, &["argument"], b"input\n", |_| ()).unwrap_or_else(|difference| panic!("{name}: {difference}"));
+    compare(&program, &["argument"], b"input\n", |_| ())
+        .unwrap_or_else(|difference| panic!("{name}: {difference}"));
 }
 
 #[test]

@@ -288,6 +288,7 @@ fn machine(number: u16) -> String {
 }
 
 fn read_header(file: &mut dyn ReadAt, len: u64) -> Result<Header, ElfError> {
+    #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
     let mut bytes = [0; HEADER_SIZE as usize];
     let have = file.read_at(0, &mut bytes);
     if have < 4 || &bytes[..4] != b"\x7fELF" {

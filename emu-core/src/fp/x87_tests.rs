@@ -1,4 +1,5 @@
 //! Every operation of [`super::x87`] and [`super::x87_convert`] against the processor the tests run on.
+#![allow(clippy::print_stdout, clippy::type_complexity, reason = "a test that fails says where")]
 
 use super::sse::Quiet;
 use super::test_values::Random;

@@ -1,4 +1,5 @@
 //! The functions of [`super::x87_transcendental`] within one unit in the last place of the processor's.
+#![allow(clippy::type_complexity, reason = "a table of functions")]
 
 use super::test_values::Random;
 use super::x87::{C2, Outcome};

@@ -194,3 +194,5 @@ impl std::fmt::Display for Errno {
         write!(f, "{} ({self:?})", self.text().unwrap_or("Unknown error"))
     }
 }
+
+impl std::error::Error for Errno {}

@@ -209,7 +209,7 @@ pub(crate) fn clock_nanosleep(
     const TIMER_ABSTIME: i32 = 1;
     let (clock, _) = clock(ctx, clockid.0)?;
     // Coarse and raw clocks cannot be slept on; the thread's own CPU clock would never advance.
-    if matches!(clockid.0, 4 | 5 | 6) {
+    if matches!(clockid.0, 4..=6) {
         return Err(Errno::EOPNOTSUPP.into());
     }
     if clock == Clock::Cpu(TimerClock::ThreadCpu(ctx.tid)) {

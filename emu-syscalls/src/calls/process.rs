@@ -73,7 +73,7 @@ pub(crate) fn clone3(ctx: &mut Ctx<'_>, cl_args: Addr, size: Len) -> SysResult {
         return Err(Errno::EINVAL.into());
     }
     let exit_signal = u8::try_from(word(4)).ok().filter(|signo| *signo <= sig::MAX).ok_or(Errno::EINVAL)?;
-    let known = 0x1_0000_0000u64 - 0x100 | flag::CLEAR_SIGHAND | flag::INTO_CGROUP | flag::NEWTIME;
+    let known = (0x1_0000_0000u64 - 0x100) | flag::CLEAR_SIGHAND | flag::INTO_CGROUP | flag::NEWTIME;
     let wrong = flags & !known != 0
         || flags & flag::DETACHED != 0
         || (flags & (flag::THREAD | flag::PARENT) != 0 && exit_signal != 0)

@@ -252,7 +252,7 @@ pub(crate) fn sched_setaffinity(ctx: &mut Ctx<'_>, pid: Pid, cpusetsize: U32, ma
 
 /// `sched_getaffinity(2)`
 pub(crate) fn sched_getaffinity(ctx: &mut Ctx<'_>, pid: Pid, cpusetsize: U32, mask: Addr) -> SysResult {
-    if cpusetsize.0 % 8 != 0 || cpusetsize.0 == 0 {
+    if !cpusetsize.0.is_multiple_of(8) || cpusetsize.0 == 0 {
         return Err(Errno::EINVAL.into());
     }
     let tid = target(ctx, pid).map_err(|_| Errno::ESRCH)?;

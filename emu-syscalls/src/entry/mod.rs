@@ -208,7 +208,7 @@ impl Kernel {
         // The page that every entry writes is given its frame now, so that an entry cannot run out of memory.
         let top = bottom + KERNEL_STACK_SIZE;
         self.mem
-            .write(SpaceId(0), top - PT_REGS_SIZE, &[0; PT_REGS_SIZE as usize], Privilege::Supervisor)
+            .write(SpaceId(0), top - PT_REGS_SIZE, &PtRegs::default().to_bytes(), Privilege::Supervisor)
             .map_err(|_| Errno::ENOMEM)?;
         Ok(top)
     }

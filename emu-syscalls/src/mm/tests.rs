@@ -71,7 +71,8 @@ fn areas_follow_a_model_of_pages() {
         let (start, len) = (BASE + random(40) * PAGE_SIZE, (1 + random(8)) * PAGE_SIZE);
         let range = start..start + len;
         let pages = || range.clone().step_by(4096);
-        let prot = [PageProt::empty(), PageProt::READ, RW, PageProt::READ][random(4) as usize];
+        let prot =
+            [PageProt::empty(), PageProt::READ, RW, PageProt::READ][usize::try_from(random(4)).unwrap()];
         match random(5) {
             0 => {
                 map(&mut k, id, Place::Fixed(start), len, NewArea::anonymous(prot), &LIMITS).unwrap();
@@ -88,7 +89,7 @@ fn areas_follow_a_model_of_pages() {
                 model.extend(pages().take(covered).map(|page| (page, prot)));
             }
             3 => {
-                let access = [Access::Read, Access::Write][random(2) as usize];
+                let access = [Access::Read, Access::Write][usize::try_from(random(2)).unwrap()];
                 let expected = match model.get(&start) {
                     None => Err(BadAccess::Unmapped),
                     Some(prot) if prot.is_empty() => Err(BadAccess::Forbidden),

@@ -377,10 +377,8 @@ fn part(k: &mut Kernel, id: SocketId, socket: &Socket, peer_id: SocketId) {
 /// Frees the name of a socket.
 fn forget_name(k: &mut Kernel, id: SocketId, socket: &Socket) {
     match &socket.local {
-        Some(Address::Unix(UnixName::Abstract(name))) => {
-            if k.net.abstract_names.get(name) == Some(&id) {
-                k.net.abstract_names.remove(name);
-            }
+        Some(Address::Unix(UnixName::Abstract(name))) if k.net.abstract_names.get(name) == Some(&id) => {
+            k.net.abstract_names.remove(name);
         }
         Some(Address::Unix(UnixName::Path(_))) => {
             let bound = k.net.inodes.iter().find(|(_, socket)| **socket == id).map(|(inode, _)| *inode);

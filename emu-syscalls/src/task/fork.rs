@@ -184,7 +184,7 @@ fn chosen_pid(ctx: &mut Ctx<'_>, wanted: i32) -> Result<TaskId, Stop> {
         return Err(Errno::EPERM.into());
     }
     let pid = u32::try_from(wanted).map_err(|_| Errno::EINVAL)?;
-    if pid < 2 || pid >= crate::task::pids::PID_MAX {
+    if !(2..crate::task::pids::PID_MAX).contains(&pid) {
         return Err(Errno::EINVAL.into());
     }
     if ctx.k.tasks.contains(TaskId(pid)) || ctx.k.groups.contains(GroupId(pid)) {

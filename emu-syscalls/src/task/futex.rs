@@ -35,7 +35,7 @@ pub struct FutexWait {
 
 /// The name of the futex at an address, whose page is faulted in. `EINVAL` if not aligned, `EFAULT`.
 pub fn key(ctx: &mut Ctx<'_>, uaddr: Addr, private: bool) -> Result<(u64, u64), Errno> {
-    if uaddr.0 % 4 != 0 {
+    if !uaddr.0.is_multiple_of(4) {
         return Err(Errno::EINVAL);
     }
     if uaddr.0 >= emu_core::mem::USER_END {

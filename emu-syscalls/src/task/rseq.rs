@@ -109,7 +109,7 @@ pub fn register(ctx: &mut Ctx<'_>, area: Addr, len: u32, flags: i32, signature: 
         }
         return Err(if current.2 == signature { Errno::EBUSY } else { Errno::EPERM });
     }
-    if len < 32 || area.0 % 32 != 0 {
+    if len < 32 || !area.0.is_multiple_of(32) {
         return Err(Errno::EINVAL);
     }
     if area.0.checked_add(u64::from(len)).is_none_or(|end| end > emu_core::mem::USER_END) {

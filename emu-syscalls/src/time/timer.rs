@@ -158,14 +158,15 @@ pub fn run_timers(k: &mut Kernel, now_ns: u64) {
 fn fire_posix(k: &mut Kernel, gid: GroupId, id: i32, now_ns: u64) {
     let Some(timer) = k.groups.get_mut(gid).and_then(|group| group.timers.posix.get_mut(&id)) else { return };
     let mut expirations = 1;
-    if timer.interval_ns == 0 {
-        timer.due_ns = 0;
-    } else {
-        expirations = now_ns.saturating_sub(timer.due_ns) / timer.interval_ns + 1;
+    let periods = now_ns.saturating_sub(timer.due_ns).checked_div(timer.interval_ns);
+    if let Some(periods) = periods {
+        expirations = periods.saturating_add(1);
         timer.due_ns = timer.due_ns.saturating_add(timer.interval_ns.saturating_mul(expirations));
         if matches!(timer.clock, TimerClock::Monotonic | TimerClock::Realtime) {
             k.time.timers.set(TimerKey::Posix(gid, id), Some(timer.due_ns));
         }
+    } else {
+        timer.due_ns = 0;
     }
     let missed = i64::try_from(expirations).unwrap_or(i64::MAX);
     if timer.queued {

@@ -87,6 +87,7 @@ pub fn stat_known(k: &Kernel, id: InodeId) -> Stat {
             let lower = content.lower_len.div_ceil(4096);
             pages.max(lower).min(size.div_ceil(4096)) * 8
         }
+        InodeKind::Dir(_) if inode.lower.is_some() => size.div_ceil(4096) * 8,
         _ => 0,
     };
     Stat {

@@ -144,7 +144,7 @@ fn encode(r: &mut Random, code: Code) -> Vec<u8> {
     });
     let mut opcode = info.op_code();
     if in_opcode {
-        opcode |= (r.next() & 7) as u32;
+        opcode |= (r.bits() & 7) as u32;
     }
     let map = match info.table() {
         OpCodeTableKind::Normal => 0,
@@ -161,10 +161,10 @@ fn encode(r: &mut Random, code: Code) -> Vec<u8> {
     };
     if info.encoding() == EncodingKind::VEX {
         let w = u8::from(if info.is_wig() { r.one_in(2) } else { info.w() != 0 });
-        let l = if info.is_lig() { r.next() as u8 & 1 } else { info.l() as u8 };
-        let vvvv = if r.one_in(2) { 15 } else { r.next() as u8 & 15 };
+        let l = if info.is_lig() { r.bits() as u8 & 1 } else { info.l() as u8 };
+        let vvvv = if r.one_in(2) { 15 } else { r.bits() as u8 & 15 };
         let last = vvvv << 3 | l << 2 | prefix;
-        let rxb = r.next() as u8 & 0xe0;
+        let rxb = r.bits() as u8 & 0xe0;
         if map == 1 && w == 0 && r.one_in(2) {
             bytes.extend([0xc5, rxb & 0x80 | last]);
         } else {
@@ -188,7 +188,7 @@ fn encode(r: &mut Random, code: Code) -> Vec<u8> {
         let wide = info.operand_size() == 64 && !(info.default_op_size64() || info.force_op_size64());
         let wide = wide || info.w() == 1;
         if wide || r.one_in(2) {
-            let extra = if r.one_in(2) { r.next() as u8 & 7 } else { 0 };
+            let extra = if r.one_in(2) { r.bits() as u8 & 7 } else { 0 };
             let ignored = (info.force_op_size64() || info.operand_size() == 0) && r.one_in(8);
             bytes.push(0x40 | u8::from(wide || ignored) << 3 | extra);
         }
@@ -205,7 +205,7 @@ fn encode(r: &mut Random, code: Code) -> Vec<u8> {
     bytes.push(opcode as u8);
     let modrm = bytes.len();
     for _ in 0..12 {
-        bytes.push(r.next() as u8);
+        bytes.push(r.bits() as u8);
     }
     if info.group_index() >= 0 {
         bytes[modrm] = bytes[modrm] & !0x38 | (info.group_index() as u8) << 3;
@@ -236,7 +236,7 @@ impl Generator {
     #[must_use]
     pub fn new(seed: u64, index: u64) -> Self {
         let mut random = Random(seed);
-        random.0 ^= Random(index).next();
+        random.0 ^= Random(index).bits();
         Generator { random, region: super::region_of(index), info: InstructionInfoFactory::new() }
     }
 
@@ -298,7 +298,7 @@ impl Generator {
         let mut cpu = Cpu::new(CpuModel::V3);
         cpu.rip = rip;
         cpu.regs = std::array::from_fn(|_| r.integer());
-        cpu.rflags |= r.next() & 0x8d5;
+        cpu.rflags |= r.bits() & 0x8d5;
         if r.one_in(6) {
             cpu.rflags |= 0x400;
         }
@@ -308,9 +308,9 @@ impl Generator {
         cpu.mxcsr = match r.below(6) {
             0 | 1 => 0x1f80,
             2 => 0x1fa0,
-            3 => 0x1f80 | r.next() as u32 & 0xe07f,
-            4 => 0x1f80 | r.next() as u32 & 0x6000,
-            _ => r.next() as u32 & 0xffff,
+            3 => 0x1f80 | r.bits() as u32 & 0xe07f,
+            4 => 0x1f80 | r.bits() as u32 & 0x6000,
+            _ => r.bits() as u32 & 0xffff,
         };
         cpu.x87 = Self::x87(r);
         cpu
@@ -320,9 +320,9 @@ impl Generator {
         let control = match r.below(4) {
             0 | 1 => 0x37f,
             2 => 0x7f | r.pick(&[0, 2, 3]) << 8 | (r.below(4) as u16) << 10,
-            _ => 0x40 | r.next() as u16 & 0x3f | r.pick(&[0, 2, 3]) << 8 | (r.below(4) as u16) << 10,
+            _ => 0x40 | r.bits() as u16 & 0x3f | r.pick(&[0, 2, 3]) << 8 | (r.below(4) as u16) << 10,
         };
-        let mut status = r.next() as u16 & 0x477f;
+        let mut status = r.bits() as u16 & 0x477f;
         if !r.one_in(10) {
             status &= control & 0x3f | !0x3f;
         }
@@ -331,7 +331,7 @@ impl Generator {
         }
         let mut x87 = X87 { control, status, ..X87::default() };
         x87.top = r.below(8) as u8;
-        x87.in_use = if r.one_in(3) { r.next() as u8 } else { 0xff };
+        x87.in_use = if r.one_in(3) { r.bits() as u8 } else { 0xff };
         for register in &mut x87.regs {
             *register = r.extended();
         }
@@ -498,7 +498,7 @@ impl Generator {
         &mut self,
         instruction: &Instruction,
         cpu: &mut Cpu,
-        memory: &mut Vec<(u64, Vec<u8>)>,
+        memory: &mut [(u64, Vec<u8>)],
     ) -> Option<()> {
         let indirect = matches!(
             instruction.flow_control(),

@@ -8,7 +8,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,7 +17,7 @@ impl Random {
     }
     /// A number below `n`.
     pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
+        self.bits() % n
     }
     /// True once in `n`.
     pub fn one_in(&mut self, n: u64) -> bool {
@@ -47,8 +47,8 @@ impl Random {
             2 => self.below(256),
             3 => self.below(256).wrapping_neg(),
             4 => 1 << self.below(64),
-            5 => self.next() >> self.below(64),
-            _ => self.next(),
+            5 => self.bits() >> self.below(64),
+            _ => self.bits(),
         }
     }
 
@@ -59,7 +59,7 @@ impl Random {
             2 => all,
             3 => 1,
             4 => 1 << self.below(u64::from(bits)),
-            _ => self.next() & all,
+            _ => self.bits() & all,
         }
     }
 
@@ -77,7 +77,7 @@ impl Random {
             _ => bias - 3 + self.below(7),
         }
         .min(all);
-        (self.next() & 1) << (e + f) | exponent << f | self.fraction(f)
+        (self.bits() & 1) << (e + f) | exponent << f | self.fraction(f)
     }
 
     /// 32 bytes of one kind of element.
@@ -92,14 +92,14 @@ impl Random {
                 for _ in 0..8 {
                     let byte = match self.below(4) {
                         0 => self.pick(&[0, 1, 0x7f, 0x80, 0xff]),
-                        _ => self.next() & 0xff,
+                        _ => self.bits() & 0xff,
                     };
                     word = word << 8 | byte;
                 }
                 word
             }
             6 => self.pick(&[0, u64::MAX]),
-            _ => self.next(),
+            _ => self.bits(),
         })
     }
 
@@ -113,10 +113,10 @@ impl Random {
             }
             _ => 16383 - 4 + self.below(72),
         };
-        let integer_bit = if self.one_in(16) { self.next() & 1 } else { u64::from(exponent != 0) };
+        let integer_bit = if self.one_in(16) { self.bits() & 1 } else { u64::from(exponent != 0) };
         F80 {
             mantissa: self.fraction(63) | integer_bit << 63,
-            sign_exp: exponent as u16 | ((self.next() & 1) << 15) as u16,
+            sign_exp: exponent as u16 | ((self.bits() & 1) << 15) as u16,
         }
     }
 }

@@ -3,7 +3,10 @@
 use crate::kernel::Kernel;
 
 /// Names below net, and what they hold.
-pub(crate) const FILES: &[(&str, fn(&Kernel) -> String)] = &[
+/// Makes the contents of a file.
+type Contents = fn(&Kernel) -> String;
+
+pub(crate) const FILES: &[(&str, Contents)] = &[
     ("net/dev", |_| {
         "Inter-|   Receive                                                |  Transmit\n \
          face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo \

@@ -50,7 +50,7 @@ fn options() -> Result<Options, String> {
             "--threads" => options.threads = number()?.clamp(1, 16),
             "--only" => options.only = Some(value.to_lowercase()),
             "--engine" => options.engine = value,
-            "--keep" => options.keep = number()? as usize,
+            "--keep" => options.keep = usize::try_from(number()?).unwrap_or(usize::MAX),
             _ => return Err(format!("unknown option {name}")),
         }
     }

@@ -1,0 +1,197 @@
+//! Programs on a terminal, driven by a script, natively and under emu: what the terminal shows must be the same.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(
+    missing_docs,
+    clippy::disallowed_methods,
+    reason = "tests are named by what they show, and work on the host"
+)]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use emu_tests::{emu, fixtures, program};
+
+/// What is typed, and what must appear before the next step.
+type Step = (&'static str, &'static str);
+
+/// How long to wait for what must appear.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const ENV: [(&str, &str); 6] =
+    [("PATH", "."), ("HOME", "/root"), ("TERM", "dumb"), ("LANG", "C"), ("PS1", "$ "), ("ENV", "")];
+
+/// A new pseudo-terminal of 24 lines and 80 columns: its two sides.
+fn terminal() -> (File, OwnedFd) {
+    let (mut master, mut slave) = (-1, -1);
+    let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: openpty writes two descriptors and reads the size; both descriptors are then owned once.
+    unsafe {
+        let done = libc::openpty(
+            &raw mut master,
+            &raw mut slave,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            &raw const size,
+        );
+        assert_eq!(done, 0, "a pseudo-terminal can be made");
+        (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave))
+    }
+}
+
+fn show(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).escape_debug().to_string().replace("\\r\\n", "\n")
+}
+
+/// Runs a command on a terminal and plays the script; gives what appeared and the exit status.
+fn play(mut command: Command, dir: &Path, steps: &[Step]) -> (Vec<u8>, i32) {
+    let (mut master, slave) = terminal();
+    command.current_dir(dir).env_clear().envs(ENV);
+    command.stdin(Stdio::from(slave.try_clone().expect("a descriptor can be copied")));
+    command.stdout(Stdio::from(slave.try_clone().expect("a descriptor can be copied")));
+    command.stderr(Stdio::from(slave));
+    // SAFETY: between fork and exec only async-signal-safe calls are made.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::setsid() < 0 || libc::ioctl(0, libc::TIOCSCTTY, 0) < 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+    let mut child = command.spawn().expect("the program can be run");
+    drop(command);
+    let mut reader = master.try_clone().expect("a descriptor can be copied");
+    let (send, pieces) = channel();
+    std::thread::spawn(move || {
+        let mut buf = [0; 4096];
+        while let Ok(n @ 1..) = reader.read(&mut buf) {
+            if send.send(buf[..n].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut output = Vec::new();
+    for (typed, expected) in steps {
+        let from = output.len();
+        master.write_all(typed.as_bytes()).expect("the terminal takes input");
+        await_text(&pieces, &mut output, from, expected);
+    }
+    while let Ok(piece) = pieces.recv_timeout(PATIENCE) {
+        output.extend(piece);
+    }
+    let status = child.wait().expect("a started child can be waited for");
+    (output, status.code().unwrap_or(-1))
+}
+
+fn await_text(pieces: &Receiver<Vec<u8>>, output: &mut Vec<u8>, from: usize, expected: &str) {
+    let start = Instant::now();
+    let found =
+        |output: &[u8]| output[from..].windows(expected.len().max(1)).any(|w| w == expected.as_bytes());
+    while !expected.is_empty() && !found(output) {
+        match pieces.recv_timeout(PATIENCE.saturating_sub(start.elapsed())) {
+            Ok(piece) => output.extend(piece),
+            Err(_) => panic!("{expected:?} did not appear; the terminal shows:\n{}", show(output)),
+        }
+    }
+}
+
+fn compare(program: &Path, args: &[&str], steps: &[Step]) {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let work = dir.path().join("work");
+    let mut outcomes = Vec::new();
+    for under_emu in [false, true] {
+        let _ = std::fs::remove_dir_all(&work);
+        std::fs::create_dir(&work).expect("a directory can be made");
+        fixtures(&work);
+        std::fs::copy("/bin/busybox", work.join("busybox")).expect("busybox can be copied");
+        let mut command = Command::new(if under_emu { emu() } else { program.to_owned() });
+        if under_emu {
+            command.args(["--bind", &format!("{}:rw", work.display())]);
+            command.args(ENV.iter().map(|(key, value)| format!("--env={key}={value}")));
+            command.arg(program);
+        }
+        command.args(args);
+        let (output, status) = play(command, &work, steps);
+        outcomes.push((
+            show(&output),
+            status,
+            std::fs::read_to_string(work.join("a.txt")).unwrap_or_default(),
+        ));
+    }
+    assert_eq!(outcomes[0], outcomes[1], "native (left) and emu differ");
+}
+
+#[test]
+fn busybox_sh_is_interactive() {
+    let Some(busybox) = program("terminal", &["/bin/busybox"], "busybox-static") else { return };
+    compare(
+        &busybox,
+        &["sh"],
+        &[
+            ("", "$ "),
+            ("echo hi\r", "hi\r\n$ "),
+            ("cat\r", "cat\r\n"),
+            ("line\r", "line\r\nline\r\n"),
+            ("\x04", "$ "),
+            ("sleep 50\r", "sleep 50\r\n"),
+            ("\x03", "$ "),
+            ("stty size\r", "24 80\r\n$ "),
+            ("exit 4\r", ""),
+        ],
+    );
+}
+
+#[test]
+fn bash_has_job_control() {
+    let Some(bash) = program("terminal", &["/bin/bash-static"], "bash-static") else { return };
+    if program("terminal", &["/bin/busybox"], "busybox-static").is_none() {
+        return;
+    }
+    compare(
+        &bash,
+        &["--norc", "--noprofile", "--noediting"],
+        &[
+            ("", "$ "),
+            ("busybox sleep 100\r", "100\r\n"),
+            ("\x03", "$ "),
+            ("echo $?\r", "130\r\n"),
+            ("busybox cat\r", "cat\r\n"),
+            ("\x1a", "$ "),
+            ("jobs\r", "Stopped"),
+            ("fg\r", "busybox cat\r\n"),
+            ("again\r", "again\r\nagain\r\n"),
+            ("\x04", "$ "),
+            ("busybox sleep 100 &\r", "$ "),
+            ("kill %1; wait %1; echo $?\r", "143\r\n"),
+            ("exit 5\r", ""),
+        ],
+    );
+}
+
+#[test]
+fn vi_edits_a_file() {
+    let Some(busybox) = program("terminal", &["/bin/busybox"], "busybox-static") else { return };
+    compare(
+        &busybox,
+        &["vi", "a.txt"],
+        &[
+            ("", "a.txt 1/4 25%"),
+            ("ihello \x1b", "[Modified] 1/4 25%"),
+            ("yyp", "Put 1 lines"),
+            (":s/one/two/\r", "2/5 40%"),
+            (":wq\r", ""),
+        ],
+    );
+}
+
+#[test]
+fn less_shows_pages() {
+    let Some(busybox) = program("terminal", &["/bin/busybox"], "busybox-static") else { return };
+    compare(&busybox, &["less", "long"], &[("", "line 22 "), (" ", "line 45 "), ("q", "")]);
+}
