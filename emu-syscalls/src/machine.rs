@@ -2,6 +2,7 @@
 //!
 //! **Invariant**: everything a guest can observe is in [`Machine::kernel`]; the engine holds caches only.
 
+use emu_core::cpu::Exception;
 use emu_core::engine::{Engine, Exit};
 
 use crate::entry::irq::{self, Irq};
@@ -226,6 +227,11 @@ impl Machine {
     fn seam_instruction(&mut self, host: &mut dyn Host, tid: TaskId, instr: emu_core::engine::SeamInstr) {
         use emu_core::engine::SeamInstr;
         let k = &mut self.kernel;
+        let tsc = matches!(instr, SeamInstr::Rdtsc | SeamInstr::Rdtscp);
+        if tsc && k.tasks.get(tid).is_some_and(|task| task.attrs.no_tsc) {
+            entry::exception(k, host, tid, Exception::gp());
+            return;
+        }
         let value = match instr {
             SeamInstr::Rdtsc | SeamInstr::Rdtscp => k.time.monotonic(host, k.retired),
             SeamInstr::Random => {

@@ -208,6 +208,10 @@ pub struct TaskAttrs {
     pub personality: u32,
     /// I/O priority.
     pub ioprio: u32,
+    /// What `set_mempolicy` keeps: mode and flags; `None` for the default.
+    pub mempolicy: Option<u32>,
+    /// `PR_SET_TSC`: reading the time-stamp counter is a fault.
+    pub no_tsc: bool,
 }
 
 impl Default for TaskAttrs {
@@ -218,6 +222,8 @@ impl Default for TaskAttrs {
             timer_slack_ns: 50_000,
             personality: 0,
             ioprio: 0,
+            mempolicy: None,
+            no_tsc: false,
         }
     }
 }
