@@ -194,7 +194,7 @@ fn shows_node(policy: Option<u32>) -> bool {
 
 /// The pages of `start..start + len`. `EINVAL`; `None` if there are none.
 fn pages(start: u64, len: u64) -> Result<Option<std::ops::Range<u64>>, Errno> {
-    if start % PAGE_SIZE != 0 {
+    if !start.is_multiple_of(PAGE_SIZE) {
         return Err(Errno::EINVAL);
     }
     let len = len.wrapping_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1);
@@ -242,7 +242,7 @@ pub(crate) fn set_mempolicy_home_node(
     home_node: U64,
     flags: U64,
 ) -> SysResult {
-    if start.0 % PAGE_SIZE != 0 || flags.0 != 0 || home_node.0 != 0 {
+    if !start.0.is_multiple_of(PAGE_SIZE) || flags.0 != 0 || home_node.0 != 0 {
         return Err(Errno::EINVAL.into());
     }
     match pages(start.0, len.0)? {
