@@ -2,15 +2,19 @@
 //!
 //! **Invariant**: everything a guest can observe is in [`Machine::kernel`]; the engine holds caches only.
 
+use emu_core::cpu::Exception;
 use emu_core::engine::{Engine, Exit};
 
 use crate::entry::irq::{self, Irq};
+use crate::file::epoll::ItemState;
 use crate::kernel::{Config, Kernel};
 use crate::seam::{Direction, Host, Stream};
 use crate::task::exec::start::{First, StartError};
+use crate::task::pids::FIRST_PID;
 use crate::task::sched::Turn;
-use crate::task::wait::WaitKey;
-use crate::task::{RunState, TaskId, exec, signal};
+use crate::task::sighand::sig;
+use crate::task::wait::{WaitKey, Waiter};
+use crate::task::{GroupId, RunState, TaskId, exec, signal};
 use crate::time::timer::run_cpu_timers;
 use crate::{entry, file};
 
@@ -106,6 +110,8 @@ impl Machine {
             k.irq.switches += 1;
         }
         let began = k.retired;
+        let began_ns = k.time.monotonic_ns;
+        let calls_before = k.tasks.get(tid).map_or(0, |task| task.syscalls);
         if let Some(call) = k.task_mut(tid).call.take() {
             entry::run_call(k, host, tid, call);
         } else if k.task(tid).in_kernel {
@@ -153,6 +159,12 @@ impl Machine {
         }
         let k = &mut self.kernel;
         let ran = k.retired - began;
+        // What the clock showed last, not what it shows now: the timer interrupt reads it about once a turn, whoever runs.
+        let took_ns = k.time.monotonic_ns - began_ns;
+        if let Some(task) = k.tasks.get_mut(tid) {
+            let calls = task.syscalls.saturating_sub(calls_before);
+            task.charge(took_ns, ran, calls);
+        }
         let turn = if std::mem::take(&mut k.sched.yielded) { Turn::Yielded } else { Turn::SliceOver };
         if k.retired >= slice_end || k.sched.need_resched || turn == Turn::Yielded {
             if k.sched.contains(tid) {
@@ -201,7 +213,7 @@ impl Machine {
         let mut interest = Vec::new();
         for stream in [Stream::Stdin, Stream::Stdout, Stream::Stderr] {
             for direction in [Direction::Read, Direction::Write] {
-                if k.waits.any(WaitKey::Host(stream, direction)) {
+                if wanted(k, WaitKey::Host(stream, direction)) {
                     interest.push((stream, direction));
                 }
             }
@@ -209,7 +221,12 @@ impl Machine {
         interest.extend(file::tty::host_interest(k));
         let until =
             [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min();
-        if until.is_none() && interest.is_empty() {
+        if k.groups.get(GroupId(FIRST_PID)).is_some_and(|first| first.stop.stopped.is_some()) {
+            host.suspend();
+            signal::from_host(k, sig::CONT);
+            return None;
+        }
+        if until.is_none() && interest.is_empty() && !(host.can_signal() && awaits_signal(k)) {
             return Some(Stopped::Deadlock(deadlock_report(k)));
         }
         let since = k.time.monotonic(host, k.retired);
@@ -226,6 +243,11 @@ impl Machine {
     fn seam_instruction(&mut self, host: &mut dyn Host, tid: TaskId, instr: emu_core::engine::SeamInstr) {
         use emu_core::engine::SeamInstr;
         let k = &mut self.kernel;
+        let tsc = matches!(instr, SeamInstr::Rdtsc | SeamInstr::Rdtscp);
+        if tsc && k.tasks.get(tid).is_some_and(|task| task.attrs.no_tsc) {
+            entry::exception(k, host, tid, Exception::gp());
+            return;
+        }
         let value = match instr {
             SeamInstr::Rdtsc | SeamInstr::Rdtscp => k.time.monotonic(host, k.retired),
             SeamInstr::Random => {
@@ -267,6 +289,30 @@ fn preempted(k: &mut Kernel, tid: TaskId, turn: Turn) {
             entry::enter(k, tid, entry::NO_SYSCALL);
         }
     }
+}
+
+/// Whether an event of a host stream would change anything: a task waits for it, or an epoll instance that does not know
+/// yet that it came or that a task waits for.
+fn wanted(k: &Kernel, key: WaitKey) -> bool {
+    k.waits.waiters(key).into_iter().any(|waiter| match waiter {
+        Waiter::Task(_) => true,
+        Waiter::Epoll(epoll, item) => match file::epoll::item_state(k, epoll, item) {
+            ItemState::Silent => false,
+            ItemState::Idle => true,
+            ItemState::Queued => wanted(k, WaitKey::File(epoll)),
+        },
+    })
+}
+
+/// Whether a task waits for nothing but a signal.
+fn awaits_signal(k: &Kernel) -> bool {
+    k.tasks.iter().any(|(_, task)| match &task.state {
+        RunState::Parked(wait) => {
+            wait.keys.iter().all(|key| matches!(key, WaitKey::Never | WaitKey::Signal(_)))
+        }
+        RunState::Stopped => true,
+        _ => false,
+    })
 }
 
 fn deadlock_report(k: &Kernel) -> Vec<String> {

@@ -85,6 +85,13 @@ impl Host for LiveHost {
     fn file_change(&mut self, change: &HostChange) -> Result<(), Errno> {
         self.shares.change(change)
     }
+    fn can_signal(&self) -> bool {
+        true
+    }
+    #[cfg(unix)]
+    fn suspend(&mut self) {
+        self.streams.suspend();
+    }
     fn poll(&mut self, _retired: u64) -> Vec<HostEvent> {
         self.streams.poll()
     }

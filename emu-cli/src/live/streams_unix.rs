@@ -14,7 +14,9 @@ use emu_syscalls::seam::{Direction, HostEvent, Stream, StreamKind, WindowSize};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
-use signal_hook::consts::signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::consts::signal::{
+    SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 
 /// What one write to a pipe may hold without blocking when poll says it is writable (POSIX PIPE_BUF).
 const PIPE_BUF: usize = 4096;
@@ -149,6 +151,14 @@ impl Streams {
         let size =
             [Stream::Stdin, Stream::Stdout, Stream::Stderr].iter().find_map(|s| tcgetwinsize(fd(*s)).ok())?;
         Some(WindowSize { rows: size.ws_row, cols: size.ws_col })
+    }
+
+    /// Stops emu as the terminal's stop key would have, with the terminal as it was before us.
+    pub(super) fn suspend(&mut self) {
+        Terminal::restore();
+        // The default action: whoever started us sees us stopped; if nobody could, the kernel ignores it.
+        let _ = signal_hook::low_level::raise(SIGTSTP);
+        Terminal::raw_again();
     }
 
     /// Signals that came since last asked.

@@ -207,9 +207,13 @@ pub(crate) fn clock_nanosleep(
     remain: Addr,
 ) -> SysResult {
     const TIMER_ABSTIME: i32 = 1;
+    const THREAD_CPUTIME: i32 = 3;
     let (clock, _) = clock(ctx, clockid.0)?;
     // Coarse and raw clocks cannot be slept on; the thread's own CPU clock would never advance.
     if matches!(clockid.0, 4..=6) {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    if clockid.0 == THREAD_CPUTIME {
         return Err(Errno::EOPNOTSUPP.into());
     }
     if clock == Clock::Cpu(TimerClock::ThreadCpu(ctx.tid)) {

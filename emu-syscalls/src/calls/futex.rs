@@ -240,23 +240,37 @@ pub(crate) fn rseq(ctx: &mut Ctx<'_>, rseq: Addr, rseq_len: U32, flags: I32, sig
     Ok(rseq::register(ctx, rseq, rseq_len.0, flags.0, sig.0)?)
 }
 
-/// `membarrier(2)`: one processor runs at a time, in program order, so every barrier holds already.
+/// `membarrier(2)`: one processor runs at a time, in program order, so every barrier holds already, and a preempted
+/// restartable sequence starts again anyway.
 pub(crate) fn membarrier(ctx: &mut Ctx<'_>, cmd: I32, flags: U32, _cpu_id: I32) -> SysResult {
+    const COMMANDS: u64 = 0x3ff;
     const GLOBAL: i32 = 1;
-    const COMMANDS: i32 = 0x3ff;
+    const GLOBAL_EXPEDITED: i32 = 1 << 1;
+    const REGISTER_GLOBAL_EXPEDITED: i32 = 1 << 2;
+    const PRIVATE_EXPEDITED: i32 = 1 << 3;
+    const REGISTER_PRIVATE_EXPEDITED: i32 = 1 << 4;
+    const SYNC_CORE: i32 = 1 << 5;
+    const REGISTER_SYNC_CORE: i32 = 1 << 6;
     const RSEQ: i32 = 1 << 7;
     const REGISTER_RSEQ: i32 = 1 << 8;
     const GET_REGISTRATIONS: i32 = 1 << 9;
     if flags.0 != 0 && !(cmd.0 == RSEQ && flags.0 == 1) {
         return Err(Errno::EINVAL.into());
     }
+    let tid = ctx.tid;
     match cmd.0 {
-        0 => Ok(u64::from((COMMANDS & !(RSEQ | REGISTER_RSEQ | GET_REGISTRATIONS)).cast_unsigned())),
-        GLOBAL | 2 | 4 | 8 | 16 | 32 | 64 => Ok(0),
-        RSEQ | REGISTER_RSEQ | GET_REGISTRATIONS => {
-            let _ = ctx;
-            Err(Stop::Unsupported("membarrier for restartable sequences"))
+        0 => Ok(COMMANDS),
+        GLOBAL | GLOBAL_EXPEDITED => Ok(0),
+        REGISTER_GLOBAL_EXPEDITED | REGISTER_PRIVATE_EXPEDITED | REGISTER_SYNC_CORE | REGISTER_RSEQ => {
+            ctx.k.mm_mut(tid).membarrier |= cmd.0.cast_unsigned();
+            Ok(0)
         }
+        // Each private command has its registration in the next bit.
+        PRIVATE_EXPEDITED | SYNC_CORE | RSEQ => {
+            let registered = ctx.k.mm(tid).membarrier & (cmd.0 << 1).cast_unsigned() != 0;
+            if registered { Ok(0) } else { Err(Errno::EPERM.into()) }
+        }
+        GET_REGISTRATIONS => Ok(u64::from(ctx.k.mm(tid).membarrier)),
         _ => Err(Errno::EINVAL.into()),
     }
 }

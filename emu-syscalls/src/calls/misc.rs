@@ -50,7 +50,7 @@ pub(crate) fn setdomainname(ctx: &mut Ctx<'_>, name: Addr, len: I32) -> SysResul
 /// `sysinfo(2)`
 pub(crate) fn sysinfo(ctx: &mut Ctx<'_>, info: Addr) -> SysResult {
     let now = ctx.now_ns();
-    let uptime = now.saturating_sub(ctx.k.time.boot_ns) / crate::time::NS_PER_SEC;
+    let uptime = now.saturating_sub(ctx.k.time.boot_ns).div_ceil(crate::time::NS_PER_SEC);
     let load = (ctx.k.sched.len() as u64) << 16;
     let total = ctx.k.mem.limit();
     let free = total.saturating_sub(ctx.k.mem.used());

@@ -1,5 +1,6 @@
 //! Handlers of system calls, one file a family, named by the man-2 noun. A handler decodes and checks in Linux's order;
 //! the objects in `file/`, `vfs/`, `task/`, `mm/` act.
+pub(crate) mod aio;
 pub(crate) mod attr;
 pub(crate) mod desc;
 pub(crate) mod dir;
@@ -9,6 +10,8 @@ pub(crate) mod exec;
 pub(crate) mod inotify;
 pub(crate) mod link;
 pub(crate) mod lock;
+pub(crate) mod machine;
+pub(crate) mod mempolicy;
 pub(crate) mod message;
 pub(crate) mod mmap;
 pub(crate) mod mount;

@@ -40,6 +40,16 @@ pub(crate) fn process(ctx: &Ctx<'_>, pidfd: Fd) -> Result<GroupId, Errno> {
     }
 }
 
+/// `process_mrelease(2)`: a process that dies has given its memory back already, so there never is one to be helped.
+pub(crate) fn process_mrelease(ctx: &mut Ctx<'_>, pidfd: Fd, flags: U32) -> SysResult {
+    if flags.0 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let group = process(ctx, pidfd)?;
+    let alive = ctx.k.groups.get(group).is_some_and(|group| group.status.is_none());
+    Err(if alive { Errno::EINVAL } else { Errno::ESRCH }.into())
+}
+
 /// `pidfd_getfd(2)`
 pub(crate) fn pidfd_getfd(ctx: &mut Ctx<'_>, pidfd: Fd, targetfd: Fd, flags: U32) -> SysResult {
     if flags.0 != 0 {

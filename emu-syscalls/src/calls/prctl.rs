@@ -2,7 +2,7 @@
 
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, U32, U64};
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::ctx::{Ctx, SysResult};
 use crate::task::creds::{cap, has, need, secbit};
 use crate::task::sighand::sig;
 
@@ -39,6 +39,11 @@ mod pr {
     pub(super) const CAP_AMBIENT: i32 = 47;
     pub(super) const SET_VMA: i32 = 0x5356_4d41;
 }
+
+/// `PR_TSC_ENABLE`
+const TSC_ENABLE: u32 = 1;
+/// `PR_TSC_SIGSEGV`
+const TSC_SIGSEGV: u32 = 2;
 
 /// `prctl(2)`
 pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) -> SysResult {
@@ -83,9 +88,17 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
             let bit = capability(a2)?;
             ctx.task_mut().creds.cap_bounding &= !(1 << bit);
         }
-        pr::GET_TSC => ctx.write_u32(Addr(a2), 1)?,
-        pr::SET_TSC if a2 == 1 => {}
-        pr::SET_TSC => return Err(Stop::Unsupported("prctl(PR_SET_TSC)")),
+        pr::GET_TSC => {
+            let value = if ctx.task().attrs.no_tsc { TSC_SIGSEGV } else { TSC_ENABLE };
+            ctx.write_u32(Addr(a2), value)?;
+        }
+        pr::SET_TSC => {
+            let value = u32::try_from(a2).map_err(|_| Errno::EINVAL)?;
+            if value != TSC_ENABLE && value != TSC_SIGSEGV {
+                return Err(Errno::EINVAL.into());
+            }
+            ctx.task_mut().attrs.no_tsc = value == TSC_SIGSEGV;
+        }
         pr::GET_SECUREBITS => return Ok(u64::from(ctx.task().creds.securebits)),
         pr::SET_SECUREBITS => set_securebits(ctx, a2)?,
         pr::SET_TIMERSLACK => {
@@ -120,9 +133,19 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
             let value = ctx.task().clear_child_tid;
             ctx.write_u64(Addr(a2), value)?;
         }
-        // There are no huge pages to be disabled.
-        pr::SET_THP_DISABLE => rest_zero()?,
-        pr::GET_THP_DISABLE => rest_zero()?,
+        // There are no huge pages to be disabled: the answer is kept.
+        pr::SET_THP_DISABLE => {
+            rest_zero()?;
+            let tid = ctx.tid;
+            ctx.k.mm_mut(tid).thp_disabled = a2 != 0;
+        }
+        pr::GET_THP_DISABLE => {
+            rest_zero()?;
+            if a2 != 0 {
+                return Err(Errno::EINVAL.into());
+            }
+            return Ok(u64::from(ctx.k.mm(ctx.tid).thp_disabled));
+        }
         pr::CAP_AMBIENT => return ambient(ctx, a2, rest),
         // Linux answers so when it is built without names of anonymous memory (CONFIG_ANON_VMA_NAME).
         pr::SET_VMA => return Err(Errno::EINVAL.into()),

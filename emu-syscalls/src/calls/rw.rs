@@ -290,7 +290,8 @@ fn position(ctx: &Ctx<'_>, id: FileId, offset: i64) -> Result<At, Errno> {
     u64::try_from(offset).map(At::Pos).map_err(|_| Errno::EINVAL)
 }
 
-fn one(addr: Addr, len: Len) -> Result<[Iov; 1], Errno> {
+/// One range of user memory, cut to what a call moves.
+pub(crate) fn one(addr: Addr, len: Len) -> Result<[Iov; 1], Errno> {
     access_ok(addr, len.0)?;
     Ok([(addr, len.0.min(TOTAL_MAX))])
 }

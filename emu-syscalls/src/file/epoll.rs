@@ -119,6 +119,30 @@ pub fn notify(k: &mut Kernel, epoll: FileId, item: u32) {
     k.wake(WaitKey::File(epoll));
 }
 
+/// What an event for an item would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemState {
+    /// Nothing: it is gone, or waits for `EPOLL_CTL_MOD`.
+    Silent,
+    /// It would become a candidate.
+    Idle,
+    /// It is a candidate already.
+    Queued,
+}
+
+/// The state of an item.
+#[must_use]
+pub fn item_state(k: &Kernel, epoll: FileId, item: u32) -> ItemState {
+    let Some(File::Epoll(file)) = k.files.get(epoll).map(|file| &file.kind) else { return ItemState::Silent };
+    let entry = k.epolls.instances.get(file.epoll).and_then(|instance| instance.items.get(&item));
+    match entry {
+        Some(entry) if entry.events & !ev::PRIVATE == 0 => ItemState::Silent,
+        Some(entry) if entry.queued => ItemState::Queued,
+        Some(_) => ItemState::Idle,
+        None => ItemState::Silent,
+    }
+}
+
 /// The last reference to a watched file is gone: nobody watches it any more.
 pub fn target_closed(k: &mut Kernel, target: FileId) {
     let doomed: Vec<(FileId, FileId, u32)> = k

@@ -16,6 +16,7 @@ use crate::mm::shm::ShmId;
 use crate::vfs::{InodeId, Loc};
 
 pub mod advise;
+pub mod aio;
 mod area;
 pub mod fault;
 pub mod layout;
@@ -149,6 +150,12 @@ pub struct Mm {
     pub peak: u64,
     /// New areas are locked (`mlockall(MCL_FUTURE)`).
     pub lock_future: bool,
+    /// `PR_SET_THP_DISABLE`
+    pub thp_disabled: bool,
+    /// Commands of membarrier(2) that were registered for.
+    pub membarrier: u32,
+    /// Contexts of io_setup(2) by the address of their page.
+    pub aio: imbl::OrdMap<u64, aio::AioContext>,
     /// Tasks that share it.
     pub users: u32,
 }
@@ -175,6 +182,9 @@ impl Mm {
             usage: Usage::default(),
             peak: 0,
             lock_future: false,
+            thp_disabled: false,
+            membarrier: 0,
+            aio: imbl::OrdMap::new(),
             users: 1,
         }
     }
@@ -203,6 +213,12 @@ pub fn put(k: &mut Kernel, id: MmId) {
     }
     deny_writes(k, id, 1);
     let Some(mm) = k.mms.remove(id) else { return };
+    for poll in mm.aio.values().flat_map(|context| &context.polls) {
+        crate::file::fdtable::put_file(k, poll.file);
+        if let Some(eventfd) = poll.eventfd {
+            crate::file::fdtable::put_file(k, eventfd);
+        }
+    }
     k.mem.destroy_space(mm.space);
     for area in mm.areas.values() {
         release_bytes(k, area);
@@ -215,6 +231,7 @@ pub fn fork(k: &mut Kernel, from: MmId) -> Result<MmId, Errno> {
     let mut child = parent.clone();
     child.users = 1;
     child.lock_future = false;
+    child.aio = imbl::OrdMap::new();
     child.usage.locked = 0;
     child.space = k.mem.fork_space(parent.space);
     let mut changed = Vec::new();

@@ -177,6 +177,14 @@ pub trait Host: Send + std::fmt::Debug {
     /// Changes a writable share.
     fn file_change(&mut self, change: &HostChange) -> Result<(), Errno>;
 
+    /// Whether a [`HostEvent::Signal`] may come at any time, so that waiting for one makes sense.
+    fn can_signal(&self) -> bool {
+        false
+    }
+    /// The first process stopped (job control): a host with job control of its own stops emu too. The guest goes on when
+    /// this returns.
+    fn suspend(&mut self) {}
+
     /// What happened since the last call, without waiting. Called about every time slice.
     fn poll(&mut self, retired: u64) -> Vec<HostEvent>;
     /// Waits until something of `interest` (stream, for writing) happens or the monotonic clock reaches `until_ns`; `None`: no limit.

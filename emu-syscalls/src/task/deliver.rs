@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::observe::Event;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, sa, si, sig};
-use crate::task::{RunState, TaskId, exit, frame, jobs, rseq, signal};
+use crate::task::{RunState, TaskId, death, exit, frame, jobs, rseq, signal};
 
 /// Number of `restart_syscall`.
 const NR_RESTART_SYSCALL: u64 = 219;
@@ -121,6 +121,7 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             && k.group(gid).rlimits[RLIMIT_CORE].0 > 0
             && k.group(gid).dumpable == 1;
         let status = u32::from(signo) | if dumps { 0x80 } else { 0 };
+        death::note(k, host, tid, &info);
         exit::exit_group(k, host, tid, status);
         return Taken::Gone;
     }

@@ -265,6 +265,7 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         clear_child_tid: if f & flag::CHILD_CLEARTID != 0 { args.child_tid } else { 0 },
         robust_list: (0, 0),
         user_instructions: 0,
+        extra_ns: (0, 0),
         syscalls: 0,
         start_ns: now,
         usage: Usage::default(),

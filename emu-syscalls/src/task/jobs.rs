@@ -90,17 +90,17 @@ pub fn continue_group(k: &mut Kernel, gid: GroupId) {
 }
 
 /// Whether no member of a process group has a parent in another group of the same session; members in `except` do not
-/// count (is_orphaned_pgrp).
+/// count (is_orphaned_pgrp). The first process has such a parent: whoever runs the machine.
 #[must_use]
 pub fn is_orphaned(k: &Kernel, pgid: GroupId, except: Option<GroupId>) -> bool {
     !k.groups.iter().any(|(gid, group)| {
         group.pgid == pgid
             && Some(gid) != except
             && group.status.is_none()
-            && group
-                .parent
-                .and_then(|parent| k.groups.get(parent))
-                .is_some_and(|parent| parent.pgid != pgid && parent.sid == group.sid)
+            && match group.parent.and_then(|parent| k.groups.get(parent)) {
+                Some(parent) => parent.pgid != pgid && parent.sid == group.sid,
+                None => gid.0 == crate::task::pids::FIRST_PID,
+            }
     })
 }
 

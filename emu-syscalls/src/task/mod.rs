@@ -15,6 +15,7 @@ use crate::mm::MmId;
 use crate::vfs::Loc;
 
 pub mod creds;
+pub mod death;
 pub mod deliver;
 pub mod exec;
 pub mod exit;
@@ -130,6 +131,8 @@ pub struct Task {
     pub nice: i32,
     /// Instructions retired in user mode.
     pub user_instructions: u64,
+    /// Time in user mode and in the kernel, in ns, that its instructions and calls took beyond their nominal cost.
+    pub extra_ns: (u64, u64),
     /// System calls made.
     pub syscalls: u64,
     /// Monotonic time of its start in ns.
@@ -208,6 +211,10 @@ pub struct TaskAttrs {
     pub personality: u32,
     /// I/O priority.
     pub ioprio: u32,
+    /// What `set_mempolicy` keeps: mode and flags; `None` for the default.
+    pub mempolicy: Option<u32>,
+    /// `PR_SET_TSC`: reading the time-stamp counter is a fault.
+    pub no_tsc: bool,
 }
 
 impl Default for TaskAttrs {
@@ -218,6 +225,8 @@ impl Default for TaskAttrs {
             timer_slack_ns: 50_000,
             personality: 0,
             ioprio: 0,
+            mempolicy: None,
+            no_tsc: false,
         }
     }
 }
@@ -358,6 +367,7 @@ impl Task {
             rseq: (0, 0, 0),
             nice: 0,
             user_instructions: 0,
+            extra_ns: (0, 0),
             syscalls: 0,
             start_ns: new.start_ns,
             sched: SchedParams::default(),
@@ -371,15 +381,28 @@ impl Task {
         }
     }
 
-    /// Time in user mode in ns: an instruction counts as one.
+    /// Time in user mode in ns: an instruction counts as one, and each turn as no less than it took.
     #[must_use]
     pub fn user_ns(&self) -> u64 {
-        self.user_instructions
+        self.user_instructions.saturating_add(self.extra_ns.0)
     }
-    /// Time in the kernel in ns, at a nominal cost a call.
+    /// Time in the kernel in ns, at a nominal cost a call, and each turn as no less than it took.
     #[must_use]
     pub fn system_ns(&self) -> u64 {
-        self.syscalls.saturating_mul(NS_PER_SYSCALL)
+        self.syscalls.saturating_mul(NS_PER_SYSCALL).saturating_add(self.extra_ns.1)
+    }
+    /// Charges a turn that took `took_ns`, in which it ran `instructions` and made `calls`: what their nominal cost does
+    /// not cover is shared out in proportion to it.
+    pub fn charge(&mut self, took_ns: u64, instructions: u64, calls: u64) {
+        let system = calls.saturating_mul(NS_PER_SYSCALL);
+        let nominal = instructions.saturating_add(system);
+        let extra = took_ns.saturating_sub(nominal);
+        if extra > 0 {
+            let share = u128::from(extra) * u128::from(system) / u128::from(nominal.max(1));
+            let share = u64::try_from(share).unwrap_or(extra);
+            self.extra_ns.0 = self.extra_ns.0.saturating_add(extra - share);
+            self.extra_ns.1 = self.extra_ns.1.saturating_add(share);
+        }
     }
     /// Time in ns on the processor.
     #[must_use]

@@ -42,6 +42,8 @@ pub enum WaitKey {
     Ipc(u32),
     /// A thread of this process ended or changed.
     Thread(TaskId),
+    /// An event of this asynchronous input-output context.
+    Aio(u64),
     /// A record was added to the kernel log.
     Log,
     /// Nothing: only time or a signal ends the wait.

@@ -36,7 +36,16 @@ pub struct Loaded {
 /// Reads the headers of a file.
 pub fn parse(k: &mut Kernel, host: &mut dyn Host, inode: InodeId) -> Result<Image, ElfError> {
     let len = k.vfs.inode(inode).size;
-    let mut read = |offset: u64, buf: &mut [u8]| {
+    Image::parse(&mut reader(k, host, inode), len)
+}
+
+/// A file as what the ELF reader reads from.
+pub fn reader<'a>(
+    k: &'a mut Kernel,
+    host: &'a mut dyn Host,
+    inode: InodeId,
+) -> impl FnMut(u64, &mut [u8]) -> usize + 'a {
+    move |offset: u64, buf: &mut [u8]| {
         let mut done = 0;
         while done < buf.len() {
             let at = offset.saturating_add(done as u64);
@@ -48,8 +57,7 @@ pub fn parse(k: &mut Kernel, host: &mut dyn Host, inode: InodeId) -> Result<Imag
             done += data.len();
         }
         done
-    };
-    Image::parse(&mut read, len)
+    }
 }
 
 /// Builds the memory of `program`.
