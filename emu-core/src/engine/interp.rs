@@ -114,6 +114,8 @@ impl Interp {
             self.ctx.flush_tlb();
         }
         self.ctx.stop = Stop::None;
+        // Whoever runs now need not be at the place that the last run left open.
+        self.ctx.link = std::ptr::null();
         if cpu.model != self.model {
             self.drop_all();
             self.model = cpu.model;
