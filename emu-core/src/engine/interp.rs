@@ -31,6 +31,7 @@ pub struct Interp {
     blocks: BTreeMap<(FrameId, u64), Box<Block>>,
     by_frame: BTreeMap<FrameId, Vec<(FrameId, u64)>>,
     bytes: usize,
+    capacity: usize,
     contexts: BTreeMap<(SpaceId, u8), Context>,
     current: Option<(SpaceId, u8)>,
     model: CpuModel,
@@ -94,11 +95,18 @@ impl Interp {
     /// An engine with empty caches.
     #[must_use]
     pub fn new() -> Self {
+        Interp::with_cache(CACHE_BYTES)
+    }
+
+    /// An engine that empties its cache when its blocks take more than `capacity` bytes.
+    #[must_use]
+    pub fn with_cache(capacity: usize) -> Self {
         Interp {
             ctx: Ctx::new(),
             blocks: BTreeMap::new(),
             by_frame: BTreeMap::new(),
             bytes: 0,
+            capacity,
             contexts: BTreeMap::new(),
             current: None,
             model: CpuModel::V1,
@@ -114,6 +122,8 @@ impl Interp {
             self.ctx.flush_tlb();
         }
         self.ctx.stop = Stop::None;
+        // Whoever runs now need not be at the place that the last run left open.
+        self.ctx.link = std::ptr::null();
         if cpu.model != self.model {
             self.drop_all();
             self.model = cpu.model;
@@ -235,7 +245,7 @@ impl Interp {
                 self.take(env);
             }
         }
-        if self.bytes > CACHE_BYTES {
+        if self.bytes > self.capacity {
             self.drop_all();
         }
         self.bytes += size_of_block(&block);
