@@ -56,6 +56,9 @@ impl std::error::Error for NotStarted {}
 
 /// Runs a program to its end and gives its exit status.
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
+    if let Some(option) = args.program.first().filter(|name| bytes(name).starts_with(b"-")) {
+        bail!("unknown option {} (emu -h lists them)", option.display());
+    }
     let mut host = LiveHost::new().context("cannot connect to the host's streams")?;
     let user = parse_user(&args.user)?;
     host.shares.owner = Owner { host: host_user(), guest: user };

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use emu_syscalls::table::{ROWS, Support};
 use emu_tests::{native, run_emu, run_native, skip, testbins};
@@ -34,6 +35,12 @@ guest! {
 fn compile(name: &str) -> Option<PathBuf> {
     let source = testbins().join("guest").join(format!("{name}.c"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("guest-{name}"));
+    // Two tests want each program: the second takes what the first made.
+    static MADE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if made.contains(name) {
+        return Some(program);
+    }
     let output = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()))
         .args(["-static", "-O1", "-pthread", "-w", "-o"])
         .arg(&program)
@@ -49,6 +56,7 @@ fn compile(name: &str) -> Option<PathBuf> {
         source.display(),
         String::from_utf8_lossy(&output.stderr)
     );
+    made.insert(name.to_owned());
     Some(program)
 }
 

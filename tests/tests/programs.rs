@@ -168,6 +168,7 @@ fn main() {
         thread.join().unwrap();
     }
     println!("hello {} {:?}", receive.iter().sum::<u64>(), std::env::args().nth(1));
+    std::panic::set_hook(Box::new(|_| eprintln!("a panic is caught")));
     let caught = std::panic::catch_unwind(|| panic!("on purpose"));
     std::process::exit(if caught.is_err() { 5 } else { 0 });
 }

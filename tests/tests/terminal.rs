@@ -40,6 +40,10 @@ fn terminal() -> (File, OwnedFd) {
             &raw const size,
         );
         assert_eq!(done, 0, "a pseudo-terminal can be made");
+        // A program started by another test must not hold this terminal open.
+        for fd in [master, slave] {
+            assert_eq!(libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC), 0);
+        }
         (File::from_raw_fd(master), OwnedFd::from_raw_fd(slave))
     }
 }
