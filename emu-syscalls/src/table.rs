@@ -302,14 +302,14 @@ syscalls! {
     154 modify_ldt Misc (func: I32, ptr: Addr, bytecount: U64) = Partial("the table stays empty") => machine::modify_ldt;
     155 pivot_root File (new_root: Path, put_old: Path) = Full => mount::pivot_root;
     156 _sysctl Misc (args: Addr) = Missing("removed in Linux 5.5");
-    157 prctl Process (option: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Partial("no names of memory, no speculation control") => prctl::prctl;
+    157 prctl Process (option: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Partial("no speculation control") => prctl::prctl;
     158 arch_prctl Process (code: I32, addr: Addr) = Partial("no shadow stacks, no CPUID faulting") => prctl::arch_prctl;
-    159 adjtimex Time (buf: Addr) = Partial("reads only") => clock::adjtimex;
+    159 adjtimex Time (buf: Addr) = Partial("the clock keeps the host's rate") => clock::adjtimex;
     160 setrlimit Process (resource: U32, rlim: Addr) = Full => limits::setrlimit;
     161 chroot File (path: Path) = Full => dir::chroot;
     162 sync File () = Full => sync::sync;
     163 acct File (filename: Path) = Missing("not implemented yet");
-    164 settimeofday Time (tv: Addr, tz: Addr) = Partial("no time zone") => clock::settimeofday;
+    164 settimeofday Time (tv: Addr, tz: Addr) = Partial("the first time zone does not move the clock") => clock::settimeofday;
     165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, nothing propagates") => mount::mount;
     166 umount2 File (target: Path, flags: I32) = Partial("no MNT_EXPIRE") => mount::umount2;
     167 swapon File (path: Path, swapflags: I32) = Missing("not implemented yet");
@@ -450,7 +450,7 @@ syscalls! {
     302 prlimit64 Process (pid: Pid, resource: U32, new_limit: Addr, old_limit: Addr) = Full => limits::prlimit64;
     303 name_to_handle_at File (dirfd: DirFd, path: Path, handle: Addr, mount_id: Addr, flags: I32) = Partial("no file system gives handles") => sync::name_to_handle_at;
     304 open_by_handle_at Desc (mount_fd: Fd, handle: Addr, flags: I32) = Missing("not implemented yet");
-    305 clock_adjtime Time (clockid: I32, buf: Addr) = Partial("reads only") => clock::clock_adjtime;
+    305 clock_adjtime Time (clockid: I32, buf: Addr) = Partial("the clock keeps the host's rate") => clock::clock_adjtime;
     306 syncfs Desc (fd: Fd) = Full => sync::syncfs;
     307 sendmmsg Network (sockfd: Fd, msgvec: Addr, vlen: U32, flags: U32) = Partial("no MSG_OOB, no IP control messages") => message::sendmmsg;
     308 setns Process (fd: Fd, nstype: I32) = Missing("not implemented yet");

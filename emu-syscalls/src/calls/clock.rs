@@ -85,7 +85,7 @@ pub(crate) fn clock_getres(ctx: &mut Ctx<'_>, clockid: I32, res: Addr) -> SysRes
     Ok(0)
 }
 
-fn set_realtime(ctx: &mut Ctx<'_>, ns: u64) -> Result<(), Errno> {
+pub(super) fn set_realtime(ctx: &mut Ctx<'_>, ns: u64) -> Result<(), Errno> {
     creds::need(&ctx.task().creds, creds::cap::SYS_TIME)?;
     let now = ctx.realtime_ns();
     let change = ns.cast_signed().wrapping_sub(now.cast_signed());
@@ -113,7 +113,9 @@ pub(crate) fn gettimeofday(ctx: &mut Ctx<'_>, tv: Addr, tz: Addr) -> SysResult {
         ctx.write_timeval(tv, now)?;
     }
     if let Some(tz) = tz.non_null() {
-        ctx.write_u64(tz, 0)?;
+        let (minutes, dst) = ctx.k.time.timezone;
+        ctx.write_u32(tz, minutes.cast_unsigned())?;
+        ctx.write_u32(tz.at(4), dst.cast_unsigned())?;
     }
     Ok(0)
 }
@@ -125,11 +127,14 @@ pub(crate) fn settimeofday(ctx: &mut Ctx<'_>, tv: Addr, tz: Addr) -> SysResult {
         None => None,
     };
     if let Some(tz) = tz.non_null() {
-        let minutes = ctx.read_u32(tz)?.cast_signed();
+        /// Minutes west or east of Greenwich that a zone can be.
+        const FARTHEST: i32 = 15 * 60;
+        let zone = (ctx.read_u32(tz)?.cast_signed(), ctx.read_u32(tz.at(4))?.cast_signed());
         creds::need(&ctx.task().creds, creds::cap::SYS_TIME)?;
-        if minutes != 0 {
-            return Err(Stop::Unsupported("time zone of the kernel"));
+        if !(-FARTHEST..=FARTHEST).contains(&zone.0) {
+            return Err(Errno::EINVAL.into());
         }
+        ctx.k.time.timezone = zone;
     }
     if let Some(ns) = ns {
         set_realtime(ctx, ns)?;
@@ -252,41 +257,15 @@ fn sleep_on_cpu_clock(ctx: &mut Ctx<'_>, clock: TimerClock, ns: u64, absolute: b
     Err(Stop::Block(Wait::any(vec![WaitKey::Never], Some(until), OnSignal::Eintr)))
 }
 
-/// Writes a `struct timex` that says the clock is in step.
-fn write_timex(ctx: &mut Ctx<'_>, buf: Addr) -> SysResult {
-    let modes = ctx.read_u32(buf)?;
-    if modes != 0 {
-        creds::need(&ctx.task().creds, creds::cap::SYS_TIME)?;
-        return Err(Stop::Unsupported("adjusting the clock (adjtimex with modes)"));
-    }
-    let now = ctx.realtime_ns();
-    let mut bytes = [0u8; 208];
-    let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
-    const UNSYNC: u64 = 0x40;
-    put(24, 16_000_000);
-    put(32, 16_000_000);
-    put(40, UNSYNC);
-    put(48, 2);
-    put(56, 1);
-    put(64, 32_768_000);
-    put(72, now / NS_PER_SEC);
-    put(80, now % NS_PER_SEC / 1000);
-    put(88, 10_000);
-    ctx.write_user(buf, &bytes)?;
-    /// TIME_ERROR: the clock is not synchronised.
-    const TIME_ERROR: u64 = 5;
-    Ok(TIME_ERROR)
-}
-
 /// `adjtimex(2)`
 pub(crate) fn adjtimex(ctx: &mut Ctx<'_>, buf: Addr) -> SysResult {
-    write_timex(ctx, buf)
+    super::timex::adjust(ctx, buf)
 }
 
 /// `clock_adjtime(2)`
 pub(crate) fn clock_adjtime(ctx: &mut Ctx<'_>, clockid: I32, buf: Addr) -> SysResult {
     match clock(ctx, clockid.0)? {
-        (Clock::Realtime, _) if clockid.0 == 0 => write_timex(ctx, buf),
+        (Clock::Realtime, _) if clockid.0 == 0 => super::timex::adjust(ctx, buf),
         _ => Err(Errno::EOPNOTSUPP.into()),
     }
 }

@@ -33,6 +33,7 @@ pub(crate) mod splice;
 pub(crate) mod stat;
 pub(crate) mod sync;
 pub(crate) mod timerfd;
+pub(crate) mod timex;
 
 pub(crate) mod clock;
 pub(crate) mod creds;

@@ -1,5 +1,9 @@
 //! Attributes of a task: prctl(2), arch_prctl(2), personality(2).
 
+use std::sync::Arc;
+
+use emu_core::mem::PAGE_SIZE;
+
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, U32, U64};
 use crate::ctx::{Ctx, SysResult};
@@ -147,7 +151,7 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
             return Ok(u64::from(ctx.k.mm(ctx.tid).thp_disabled));
         }
         pr::CAP_AMBIENT => return ambient(ctx, a2, rest),
-        // Linux answers so when it is built without names of anonymous memory (CONFIG_ANON_VMA_NAME).
+        pr::SET_VMA if a2 == 0 => name_memory(ctx, arg3, arg4, Addr(arg5.0))?,
         pr::SET_VMA => return Err(Errno::EINVAL.into()),
         other => {
             let at = format!("task {}", ctx.tid.0);
@@ -156,6 +160,32 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
         }
     }
     Ok(0)
+}
+
+/// `PR_SET_VMA_ANON_NAME`
+fn name_memory(ctx: &mut Ctx<'_>, start: U64, len: U64, name: Addr) -> Result<(), Errno> {
+    /// Longest name with its NUL (ANON_VMA_NAME_MAX_LEN).
+    const NAME_MAX: usize = 80;
+    let name: Option<Arc<[u8]>> = match name.non_null() {
+        None => None,
+        Some(at) => {
+            let text = ctx.read_cstr(at, NAME_MAX, Errno::EINVAL)?;
+            if text.iter().any(|byte| !(0x20..0x7f).contains(byte) || b"\\`$[]".contains(byte)) {
+                return Err(Errno::EINVAL);
+            }
+            Some(text.into())
+        }
+    };
+    let pages = len.0.wrapping_add(PAGE_SIZE - 1) & !(PAGE_SIZE - 1);
+    let end = start.0.checked_add(pages).ok_or(Errno::EINVAL)?;
+    if !start.0.is_multiple_of(PAGE_SIZE) || (len.0 != 0 && pages == 0) {
+        return Err(Errno::EINVAL);
+    }
+    if pages == 0 {
+        return Ok(());
+    }
+    let id = ctx.mm_id()?;
+    crate::mm::advise::name(ctx.k, id, start.0..end, name.as_ref())
 }
 
 fn capability(number: u64) -> Result<u32, Errno> {

@@ -4,6 +4,7 @@
 //! `MADV_DONTFORK`, `MADV_WIPEONFORK`).
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use emu_core::mem::{Access, PAGE_SIZE, PageProt};
 
@@ -241,6 +242,23 @@ pub fn mincore(k: &Kernel, id: MmId, range: Range<u64>) -> Result<Vec<u8>, Errno
         at += PAGE_SIZE;
     }
     Ok(bytes)
+}
+
+/// Names areas for /proc/PID/maps (`PR_SET_VMA_ANON_NAME`), as [`advise`] walks them. `EBADF` for a file's.
+pub fn name(k: &mut Kernel, id: MmId, range: Range<u64>, name: Option<&Arc<[u8]>>) -> Result<(), Errno> {
+    let areas: Vec<Area> = get(k, id)?.within(range.clone()).cloned().collect();
+    let mut at = range.start;
+    let mut hole = false;
+    for area in areas {
+        hole |= area.start > at;
+        let part = area.start.max(range.start)..area.end.min(range.end);
+        at = part.end;
+        if matches!(area.backing, Backing::Object { file: Some(_), .. }) {
+            return Err(Errno::EBADF);
+        }
+        get_mut(k, id)?.update(part, |area| area.name = name.cloned());
+    }
+    if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
 }
 
 /// `mseal(2)` for whole pages.

@@ -201,5 +201,6 @@ fn joins(low: &Area, high: &Area) -> bool {
         && low.flags == high.flags
         && low.shm.is_none()
         && high.shm.is_none()
+        && low.name == high.name
         && same_backing
 }

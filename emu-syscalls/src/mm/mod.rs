@@ -6,6 +6,8 @@
 //! **Invariant**: a page is present only inside an area, with no more rights than the area gives. Areas do not overlap.
 //! Reserving addresses costs one area, however large.
 
+use std::sync::Arc;
+
 use emu_core::mem::{ObjectId, PageProt, SpaceId};
 
 use crate::abi::errno::Errno;
@@ -101,6 +103,8 @@ pub struct Area {
     pub flags: AreaFlags,
     /// The System V segment it attaches.
     pub shm: Option<ShmId>,
+    /// `PR_SET_VMA_ANON_NAME`
+    pub name: Option<Arc<[u8]>>,
 }
 
 /// The rights that user pages can have.

@@ -25,8 +25,52 @@ pub struct Clocks {
     pub boot_ns: u64,
     /// Raised when the wall clock is set: absolute waits on it look again.
     pub set_count: u64,
+    /// `struct timezone` of settimeofday(2): minutes west of Greenwich and kind of summer time.
+    pub timezone: (i32, i32),
+    /// What adjtimex(2) keeps.
+    pub adjustment: Adjustment,
     /// Armed timers.
     pub timers: timer::TimerQueue,
+}
+
+/// What adjtimex(2) keeps and tells. The clock's rate is the host's whatever is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adjustment {
+    /// Offset still to be made up for, in us or ns.
+    pub offset: i64,
+    /// Offset of adjtime(3) still to be made up for, in us.
+    pub single: i64,
+    /// Frequency in parts per million, scaled by 65536.
+    pub frequency: i64,
+    /// Largest error in us.
+    pub max_error: i64,
+    /// Estimated error in us.
+    pub estimated_error: i64,
+    /// `STA_*` bits.
+    pub status: u32,
+    /// Time constant of the loop.
+    pub constant: i64,
+    /// Microseconds between ticks.
+    pub tick: i64,
+    /// Seconds that TAI is ahead of UTC.
+    pub tai: i32,
+}
+
+impl Default for Adjustment {
+    /// A clock that nobody has set in step.
+    fn default() -> Self {
+        Adjustment {
+            offset: 0,
+            single: 0,
+            frequency: 0,
+            max_error: 16_000_000,
+            estimated_error: 16_000_000,
+            status: 0x40,
+            constant: 2,
+            tick: 10_000,
+            tai: 0,
+        }
+    }
 }
 
 impl Clocks {

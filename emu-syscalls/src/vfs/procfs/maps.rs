@@ -27,6 +27,9 @@ pub fn area_name(k: &Kernel, mm: &Mm, area: &Area) -> Vec<u8> {
         "[stack]"
     } else if mm.auxv.iter().any(|(key, value)| *key == AT_SYSINFO_EHDR && *value == area.start) {
         "[vdso]"
+    } else if let Some(name) = &area.name {
+        let kind: &[u8] = if area.is_shared() { b"[anon_shmem:" } else { b"[anon:" };
+        return [kind, name, b"]"].concat();
     } else {
         ""
     };
