@@ -86,8 +86,35 @@ fn alu_body<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut 
     true
 }
 
+/// The same if it takes no walk; nothing happens otherwise.
+#[inline(always)]
+fn alu_quick<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
+    let Some(b) = S::peek::<T>(ctx, &op) else { return false };
+    if O::WRITES {
+        let Some(at) = D::reach::<T>(ctx, &op) else { return false };
+        let a = D::read::<T>(ctx, &op, at);
+        let r = O::value(ctx, a, b);
+        D::write(ctx, &op, env, at, r);
+        O::flags(ctx, a, b, r);
+    } else {
+        let Some(a) = D::peek::<T>(ctx, &op) else { return false };
+        O::flags(ctx, a, b, a);
+    }
+    true
+}
+
 /// Operation with two operands.
 pub(crate) fn alu<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if alu_quick::<O, T, D, S>(ctx, op, env) {
+        op.next(ctx, env)
+    } else {
+        alu_slow::<O, T, D, S>(ctx, op, env)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn alu_slow<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if !alu_body::<O, T, D, S>(ctx, op, env) {
         return ctx.fail(op);
     }
@@ -96,6 +123,19 @@ pub(crate) fn alu<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env:
 
 /// The same, and the conditional jump behind it.
 pub(crate) fn alu_jcc<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
+    if !alu_quick::<O, T, D, S>(ctx, op, env) {
+        return alu_jcc_slow::<O, T, D, S, CC>(ctx, op, env);
+    }
+    if ctx.cond::<CC>() { ctx.follow(1) } else { ctx.follow(0) }
+}
+
+#[cold]
+#[inline(never)]
+fn alu_jcc_slow<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
     ctx: &mut Ctx,
     op: OpRef,
     env: &mut Env<'_>,

@@ -24,6 +24,15 @@ pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flo
 
 /// JMP, indirect. `#GP` if the target is not canonical.
 pub(crate) fn jmp_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    match S::peek::<u64>(ctx, &op) {
+        Some(to) if canonical(to) => ctx.jump(to),
+        _ => jmp_ind_slow::<S>(ctx, op, env),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn jmp_ind_slow<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(to) = S::get::<u64>(ctx, &op, env) else { return ctx.fail(op) };
     if !canonical(to) {
         return ctx.raise(op, Exception::gp());
@@ -33,6 +42,19 @@ pub(crate) fn jmp_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Fl
 
 /// CALL, direct.
 pub(crate) fn call(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    if let Some(at) = ctx.reach::<u64>(sp) {
+        let back = ctx.block().end;
+        ctx.put_place(env, at, back);
+        ctx.w(RSP, sp);
+        return ctx.follow(1);
+    }
+    call_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn call_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP).wrapping_sub(8);
     let back = ctx.block().end;
     if !ctx.store(env, sp, back) {
@@ -60,6 +82,19 @@ pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> F
 
 /// RET; the immediate is what it pops besides.
 pub(crate) fn ret(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP);
+    if let Some(to) = ctx.peek::<u64>(sp)
+        && canonical(to)
+    {
+        ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
+        return ctx.jump(to);
+    }
+    ret_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn ret_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
     let Some(to) = ctx.load::<u64>(env, sp) else { return ctx.fail(op) };
     if !canonical(to) {

@@ -66,6 +66,26 @@ impl Ctx {
         if self.read_slow(env, addr, T::BYTES) { Some(T::of(self.scratch[0])) } else { None }
     }
 
+    /// Reads if the cache has the page.
+    #[inline(always)]
+    pub(crate) fn peek<T: Int>(&self, addr: u64) -> Option<T> {
+        // SAFETY: the cache holds readable host pages, and the access lies in one page.
+        Self::hit(&self.tlb_r, addr, T::BYTES).map(|p| unsafe { T::load(p) })
+    }
+
+    /// Reads 16 bytes if the cache has the page.
+    #[inline(always)]
+    pub(crate) fn peek128(&self, addr: u64) -> Option<[u64; 2]> {
+        // SAFETY: the cache holds readable host pages, and the access lies in one page.
+        Self::hit(&self.tlb_r, addr, 16).map(|p| unsafe { [u64::load(p), u64::load(p.add(8))] })
+    }
+
+    /// A place for writing if the cache has the page.
+    #[inline(always)]
+    pub(crate) fn reach<T: Int>(&self, addr: u64) -> Option<Place> {
+        Self::hit(&self.tlb_w, addr, T::BYTES).map(|ptr| Place { ptr, addr, split: false })
+    }
+
     /// Writes. False: it faulted.
     #[inline(always)]
     pub(crate) fn store<T: Int>(&mut self, env: &mut Env<'_>, addr: u64, v: T) -> bool {

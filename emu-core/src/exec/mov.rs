@@ -11,8 +11,20 @@ const RDX: u8 = reg::RDX as u8;
 const RSP: u8 = reg::RSP as u8;
 const RBP: u8 = reg::RBP as u8;
 
-/// MOV.
+/// MOV. As in other frequent bodies what needs no walk is by itself, so that it saves no registers for what does.
 pub(crate) fn mov<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if let Some(v) = S::peek::<T>(ctx, &op)
+        && let Some(at) = D::reach::<T>(ctx, &op)
+    {
+        D::write(ctx, &op, env, at, v);
+        return op.next(ctx, env);
+    }
+    mov_slow::<T, D, S>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn mov_slow<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     if !D::set(ctx, &op, env, v) {
         return ctx.fail(op);
@@ -22,6 +34,16 @@ pub(crate) fn mov<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut En
 
 /// MOVZX: width `T` into a register of width `W`.
 pub(crate) fn movzx<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if let Some(v) = S::peek::<T>(ctx, &op) {
+        W::put(ctx, op.a, W::of(v.u()));
+        return op.next(ctx, env);
+    }
+    movzx_slow::<W, T, S>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn movzx_slow<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     W::put(ctx, op.a, W::of(v.u()));
     op.next(ctx, env)
@@ -29,6 +51,16 @@ pub(crate) fn movzx<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut 
 
 /// MOVSX, MOVSXD.
 pub(crate) fn movsx<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if let Some(v) = S::peek::<T>(ctx, &op) {
+        W::put(ctx, op.a, W::of(v.s() as u64));
+        return op.next(ctx, env);
+    }
+    movsx_slow::<W, T, S>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn movsx_slow<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     W::put(ctx, op.a, W::of(v.s() as u64));
     op.next(ctx, env)
@@ -77,6 +109,20 @@ pub(crate) fn xchg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 /// PUSH.
 pub(crate) fn push<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(T::BYTES);
+    if let Some(v) = S::peek::<T>(ctx, &op)
+        && let Some(at) = ctx.reach::<T>(sp)
+    {
+        ctx.put_place(env, at, v);
+        ctx.w(RSP, sp);
+        return op.next(ctx, env);
+    }
+    push_slow::<T, S>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn push_slow<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     let sp = ctx.r(RSP).wrapping_sub(T::BYTES);
     if !ctx.store(env, sp, v) {
@@ -88,6 +134,18 @@ pub(crate) fn push<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 /// POP into a register.
 pub(crate) fn pop<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP);
+    if let Some(v) = ctx.peek::<T>(sp) {
+        ctx.w(RSP, sp.wrapping_add(T::BYTES));
+        T::put(ctx, op.a, v);
+        return op.next(ctx, env);
+    }
+    pop_slow::<T>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn pop_slow<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
     let Some(v) = ctx.load::<T>(env, sp) else { return ctx.fail(op) };
     ctx.w(RSP, sp.wrapping_add(T::BYTES));

@@ -141,12 +141,16 @@ pub(crate) struct AtBase;
 pub(crate) trait Src {
     /// Reads it.
     fn get<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<T>;
+    /// Reads it if that takes no walk; nothing happens otherwise.
+    fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T>;
 }
 
 /// An operand that is read and written.
 pub(crate) trait Dst: Src {
     /// What is kept between the check and the write.
     type At: Copy;
+    /// What [`Dst::open`] gives, if that takes no walk; nothing happens otherwise.
+    fn reach<T: Int>(ctx: &Ctx, op: &Op) -> Option<Self::At>;
     /// Checks that it may be written; nothing is done yet.
     fn open<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<Self::At>;
     /// Reads it.
@@ -162,6 +166,10 @@ impl Src for Ra {
     fn get<T: Int>(ctx: &mut Ctx, op: &Op, _: &mut Env<'_>) -> Option<T> {
         Some(T::get(ctx, op.a))
     }
+    #[inline(always)]
+    fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T> {
+        Some(T::get(ctx, op.a))
+    }
 }
 
 impl Src for Rb {
@@ -169,11 +177,19 @@ impl Src for Rb {
     fn get<T: Int>(ctx: &mut Ctx, op: &Op, _: &mut Env<'_>) -> Option<T> {
         Some(T::get(ctx, op.b))
     }
+    #[inline(always)]
+    fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T> {
+        Some(T::get(ctx, op.b))
+    }
 }
 
 impl Src for Im {
     #[inline(always)]
     fn get<T: Int>(_: &mut Ctx, op: &Op, _: &mut Env<'_>) -> Option<T> {
+        Some(T::of(op.imm))
+    }
+    #[inline(always)]
+    fn peek<T: Int>(_: &Ctx, op: &Op) -> Option<T> {
         Some(T::of(op.imm))
     }
 }
@@ -184,6 +200,10 @@ impl Src for Me {
         let addr = ctx.ea(op);
         ctx.load(env, addr)
     }
+    #[inline(always)]
+    fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T> {
+        ctx.peek(ctx.ea(op))
+    }
 }
 
 impl Src for AtBase {
@@ -192,10 +212,18 @@ impl Src for AtBase {
         let addr = ctx.r(op.base).wrapping_add(op.disp as u64);
         ctx.load(env, addr)
     }
+    #[inline(always)]
+    fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T> {
+        ctx.peek(ctx.r(op.base).wrapping_add(op.disp as u64))
+    }
 }
 
 impl Dst for Ra {
     type At = ();
+    #[inline(always)]
+    fn reach<T: Int>(_: &Ctx, _: &Op) -> Option<()> {
+        Some(())
+    }
     #[inline(always)]
     fn open<T: Int>(_: &mut Ctx, _: &Op, _: &mut Env<'_>) -> Option<()> {
         Some(())
@@ -217,6 +245,10 @@ impl Dst for Ra {
 
 impl Dst for Me {
     type At = Place;
+    #[inline(always)]
+    fn reach<T: Int>(ctx: &Ctx, op: &Op) -> Option<Place> {
+        ctx.reach::<T>(ctx.ea(op))
+    }
     #[inline(always)]
     fn open<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<Place> {
         let addr = ctx.ea(op);

@@ -11,6 +11,25 @@ pub(crate) fn load<const MEM: bool, const ALIGN: bool, const K: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
+    if MEM && K != VEX256 {
+        let addr = ctx.ea(&op);
+        if (!ALIGN || addr & 15 == 0)
+            && let Some(v) = ctx.peek128(addr)
+        {
+            put::<K>(ctx, op.a, v);
+            return op.next(ctx, env);
+        }
+    }
+    load_any::<MEM, ALIGN, K>(ctx, op, env)
+}
+
+/// The same with whatever may fault.
+#[inline(never)]
+fn load_any<const MEM: bool, const ALIGN: bool, const K: u8>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
     if MEM {
         let addr = ctx.ea(&op);
         if ALIGN && addr & (if K == VEX256 { 31 } else { 15 }) != 0 {
@@ -56,6 +75,16 @@ pub(crate) fn store<const ALIGN: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, en
 
 /// MOVD, MOVQ, MOVSS, MOVSD into a vector register from a general register or memory: the rest is cleared.
 pub(crate) fn load_low<T: Int, S: Src, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if let Some(v) = S::peek::<T>(ctx, &op) {
+        put::<K>(ctx, op.a, [v.u(), 0]);
+        return op.next(ctx, env);
+    }
+    load_low_slow::<T, S, K>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn load_low_slow<T: Int, S: Src, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
     put::<K>(ctx, op.a, [v.u(), 0]);
     op.next(ctx, env)
@@ -63,6 +92,17 @@ pub(crate) fn load_low<T: Int, S: Src, const K: u8>(ctx: &mut Ctx, op: OpRef, en
 
 /// MOVD, MOVQ, MOVSS, MOVSD out of vector register `b`.
 pub(crate) fn store_low<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if let Some(at) = D::reach::<T>(ctx, &op) {
+        let v = T::of(ctx.x(op.b)[0]);
+        D::write(ctx, &op, env, at, v);
+        return op.next(ctx, env);
+    }
+    store_low_slow::<T, D>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn store_low_slow<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let v = T::of(ctx.x(op.b)[0]);
     if !D::set(ctx, &op, env, v) {
         return ctx.fail(op);
