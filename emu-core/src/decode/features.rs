@@ -90,7 +90,7 @@ pub fn lowest(feature: CpuidFeature) -> Option<CpuModel> {
 /// The lowest model with an instruction form.
 #[must_use]
 pub fn lowest_for(code: Code) -> Option<CpuModel> {
-    if matches!(code.op_code().encoding(), EncodingKind::EVEX | EncodingKind::MVEX) {
+    if matches!(code.encoding(), EncodingKind::EVEX | EncodingKind::MVEX) {
         return None;
     }
     if hint(code) {
@@ -104,7 +104,7 @@ pub fn lowest_for(code: Code) -> Option<CpuModel> {
 pub(super) fn hint(code: Code) -> bool {
     use iced_x86::Mnemonic as M;
     matches!(code.mnemonic(), M::Rdsspd | M::Rdsspq)
-        || (code.cpuid_features() == [CpuidFeature::MPX] && code.op_code().encoding() == EncodingKind::Legacy)
+        || (code.cpuid_features() == [CpuidFeature::MPX] && code.encoding() == EncodingKind::Legacy)
 }
 
 /// How a form stands.
@@ -137,7 +137,7 @@ pub fn standing(code: Code) -> Standing {
 
 fn refusal(code: Code) -> &'static str {
     use CpuidFeature as F;
-    match code.op_code().encoding() {
+    match code.encoding() {
         EncodingKind::EVEX => return "AVX-512 is in no model",
         EncodingKind::MVEX => return "Knights Corner is in no model",
         EncodingKind::XOP => return "AMD XOP, TBM and LWP are in no model",

@@ -1,6 +1,6 @@
 //! The instruction table, vector part.
 
-use iced_x86::{EncodingKind, Mnemonic, Register};
+use iced_x86::{Code, EncodingKind, Mnemonic, OpKind, Register};
 
 use super::{Choice, Lower};
 use crate::exec::operand::{Me, Ra};
@@ -11,9 +11,12 @@ use Choice::{Body, Missing};
 
 /// Encoding of the instruction, as bodies name it.
 pub(super) fn encoding(l: &Lower<'_>) -> u8 {
-    if l.ins.code().op_code().encoding() != EncodingKind::VEX {
+    // Not from `Code::op_code`, whose table of all forms takes milliseconds to make.
+    let code = l.ins.code();
+    let wide = |i| l.ins.op_kind(i) == OpKind::Register && l.ins.op_register(i).is_ymm();
+    if code.encoding() != EncodingKind::VEX {
         LEGACY
-    } else if l.ins.code().op_code().l() == 1 {
+    } else if code == Code::VEX_Vzeroall || (0..l.ins.op_count()).any(wide) {
         VEX256
     } else {
         VEX128
