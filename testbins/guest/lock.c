@@ -1,4 +1,4 @@
-/* flock, record locks, open-file-description locks, leases. */
+/* flock, record locks, open-file-description locks. */
 #include "t.h"
 #include <sys/file.h>
 
@@ -104,13 +104,4 @@ TEST(ofd_locks_belong_to_the_open_file) {
     CHECK_ERRNO(lock(b, F_SETLK, F_WRLCK, 0, 0), EAGAIN);
     close(a);
     CHECK_EQ(lock(b, F_OFD_SETLK, F_WRLCK, 0, 0), 0);
-}
-TEST(a_lease_can_be_taken_and_asked) {
-    t_file("f", "x");
-    int fd = open("f", O_RDONLY);
-    CHECK_EQ(fcntl(fd, F_GETLEASE), F_UNLCK);
-    CHECK_EQ(fcntl(fd, F_SETLEASE, F_RDLCK), 0);
-    CHECK_EQ(fcntl(fd, F_GETLEASE), F_RDLCK);
-    CHECK_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
-    CHECK_ERRNO(fcntl(fd, F_SETLEASE, 99), EINVAL);
 }

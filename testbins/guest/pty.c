@@ -26,7 +26,13 @@ TEST(a_line_is_delivered_whole_and_echoed) {
     CHECK_EQ(read(slave, text, 64), 6);
     CHECK_STR(text, "hello\n");
     memset(text, 0, sizeof text);
-    CHECK_EQ(read(master, text, 64), 7);
+    /* Linux may hand the echo over in two pieces. */
+    for (size_t have = 0; have < 7;) {
+        ssize_t n = read(master, text + have, 64 - have);
+        CHECK(n > 0);
+        if (n <= 0) break;
+        have += n;
+    }
     CHECK_STR(text, "hello\r\n");
 }
 TEST(erase_and_kill_edit_the_line) {

@@ -286,6 +286,9 @@ pub(crate) fn sendfile(ctx: &mut Ctx<'_>, out_fd: Fd, in_fd: Fd, offset: Addr, c
         return Err(Errno::EINVAL.into());
     }
     let (from, to) = ends(ctx, in_fd, out_fd)?;
+    if matches!(ctx.file(from).kind, File::Dir(_)) {
+        return Err(Errno::EINVAL.into());
+    }
     if !ctx.file(from).kind.ops().seekable() {
         return Err(if start.is_some() { Errno::ESPIPE } else { Errno::EINVAL }.into());
     }
