@@ -13,7 +13,12 @@ use Choice::{Body, Missing};
 pub(super) fn encoding(l: &Lower<'_>) -> u8 {
     // Not from `Code::op_code`, whose table of all forms takes milliseconds to make.
     let code = l.ins.code();
-    let wide = |i| l.ins.op_kind(i) == OpKind::Register && l.ins.op_register(i).is_ymm();
+    let wide = |i| match l.ins.op_kind(i) {
+        OpKind::Register => l.ins.op_register(i).is_ymm(),
+        // A narrowing conversion from memory names no ymm register.
+        OpKind::Memory => l.ins.memory_size().size() == 32,
+        _ => false,
+    };
     if code.encoding() != EncodingKind::VEX {
         LEGACY
     } else if code == Code::VEX_Vzeroall || (0..l.ins.op_count()).any(wide) {
