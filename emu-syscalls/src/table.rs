@@ -211,12 +211,12 @@ syscalls! {
     63  uname Misc (buf: Addr) = Full => misc::uname;
     64  semget Ipc (key: I32, nsems: I32, semflg: I32) = Full => sem::semget;
     65  semop Ipc (semid: I32, sops: Addr, nsops: U32) = Full => sem::semop;
-    66  semctl Ipc (semid: I32, semnum: I32, cmd: I32, arg: U64) = Partial("no SEM_STAT") => sem::semctl;
+    66  semctl Ipc (semid: I32, semnum: I32, cmd: I32, arg: U64) = Full => sem::semctl;
     67  shmdt Ipc (shmaddr: Addr) = Full => shm::shmdt;
     68  msgget Ipc (key: I32, msgflg: I32) = Full => msg::msgget;
     69  msgsnd Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgflg: I32) = Full => msg::msgsnd;
     70  msgrcv Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgtyp: I64, msgflg: I32) = Full => msg::msgrcv;
-    71  msgctl Ipc (msqid: I32, cmd: I32, buf: Addr) = Partial("no MSG_STAT") => msg::msgctl;
+    71  msgctl Ipc (msqid: I32, cmd: I32, buf: Addr) = Full => msg::msgctl;
     72  fcntl Desc (fd: Fd, cmd: U32, arg: U64) = Partial("no leases, no F_NOTIFY, no O_ASYNC") => desc::fcntl;
     73  flock Desc (fd: Fd, operation: U32) = Full => lock::flock;
     74  fsync Desc (fd: Fd) = Full => sync::fsync;
@@ -246,7 +246,7 @@ syscalls! {
     98  getrusage Process (who: I32, usage: Addr) = Full => limits::getrusage;
     99  sysinfo Misc (info: Addr) = Full => misc::sysinfo;
     100 times Process (buf: Addr) = Full => clock::times;
-    101 ptrace Process (request: I64, pid: I64, addr: Addr, data: Addr) = Missing("not implemented yet");
+    101 ptrace Process (request: I64, pid: I64, addr: Addr, data: Addr) = Partial("no hardware breakpoints, no PTRACE_SINGLEBLOCK") => ptrace::ptrace;
     102 getuid Creds () = Full => creds::getuid;
     103 syslog Misc (type_: I32, bufp: Addr, len: I32) = Full => crate::log::syslog::syslog;
     104 getgid Creds () = Full => creds::getgid;

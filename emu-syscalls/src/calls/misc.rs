@@ -51,7 +51,8 @@ pub(crate) fn setdomainname(ctx: &mut Ctx<'_>, name: Addr, len: I32) -> SysResul
 pub(crate) fn sysinfo(ctx: &mut Ctx<'_>, info: Addr) -> SysResult {
     let now = ctx.now_ns();
     let uptime = now.saturating_sub(ctx.k.time.boot_ns).div_ceil(crate::time::NS_PER_SEC);
-    let load = (ctx.k.sched.len() as u64) << 16;
+    // As /proc/loadavg says.
+    let load = 0u64;
     let total = ctx.k.mem.limit();
     let free = total.saturating_sub(ctx.k.mem.used());
     let mut bytes = [0u8; 112];

@@ -22,6 +22,7 @@ pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod process_vm;
+pub(crate) mod ptrace;
 pub(crate) mod record;
 pub(crate) mod rw;
 pub(crate) mod select;

@@ -200,7 +200,13 @@ pub(crate) fn waitid(
         3 if id.0 >= 0 => Who::Process(super::pidfd::process(ctx, crate::arg::Fd(id.0))?),
         _ => return Err(Errno::EINVAL.into()),
     };
-    let found = wait_for(ctx, who, options)?;
+    let found = match wait_for(ctx, who, options) {
+        // A pidfd that does not block makes the wait not block (pidfd_open(2)).
+        Err(Stop::Block(_)) if idtype.0 == 3 && super::pidfd::nonblocking(ctx, crate::arg::Fd(id.0)) => {
+            return Err(Errno::EAGAIN.into());
+        }
+        found => found?,
+    };
     if let (Some(found), Some(rusage)) = (&found, rusage.non_null()) {
         ctx.write_user(rusage, &rusage_bytes(&found.usage))?;
     }

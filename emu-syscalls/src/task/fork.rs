@@ -10,7 +10,8 @@ use crate::kernel::Kernel;
 use crate::mm;
 use crate::task::futex::FutexWait;
 use crate::task::sched::policy;
-use crate::task::sighand::{SigQueue, sig};
+use crate::task::ptrace::{self, event, option};
+use crate::task::sighand::{SigInfo, SigQueue, si, sig};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::task::{GroupId, RunState, Task, TaskId, ThreadGroup, Trap, Usage, Work, creds, exit, frame};
 
@@ -154,6 +155,7 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
         let _ = as_child.write_u32(Addr(args.child_tid), child.0);
     }
     ctx.k.irq.forks += 1;
+    trace_child(ctx, child, args);
     ctx.k.enqueue(child);
     if args.flags & flag::VFORK != 0 {
         ctx.call.done = u64::from(child.0);
@@ -162,10 +164,43 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
     Ok(u64::from(child.0))
 }
 
+/// The child of a traced task is traced too if the tracer asked for it, and starts with a stop; the tracer hears of it.
+fn trace_child(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) {
+    let me = ctx.task();
+    let Some(tracer) = me.trace.tracer else { return };
+    let (event, option) = if args.flags & flag::VFORK != 0 {
+        (event::VFORK, option::TRACEVFORK)
+    } else if args.exit_signal == sig::CHLD {
+        (event::FORK, option::TRACEFORK)
+    } else {
+        (event::CLONE, option::TRACECLONE)
+    };
+    let told = args.flags & flag::UNTRACED == 0 && ptrace::wants(me, option);
+    if !told && args.flags & flag::PTRACE == 0 {
+        return;
+    }
+    let (seized, options) = (me.trace.seized, me.trace.options);
+    ptrace::link(ctx.k, tracer, child);
+    let task = ctx.k.task_mut(child);
+    task.trace.seized = seized;
+    task.trace.options = options;
+    if seized {
+        task.trace.interrupt = true;
+    } else {
+        task.pending.push(SigInfo::user(sig::STOP, si::USER, 0, 0));
+    }
+    if told {
+        ptrace::push_event(ctx.k, ctx.tid, event, u64::from(child.0));
+    }
+}
+
 fn wait_for_vfork(ctx: &mut Ctx<'_>) -> SysResult {
     let child = TaskId(u32::try_from(ctx.call.done).unwrap_or(0));
     if ctx.k.tasks.get(child).is_some_and(|task| task.vfork_child) {
         return Err(Stop::Block(Wait::any(vec![WaitKey::Vfork(child)], None, OnSignal::Killable)));
+    }
+    if ptrace::wants(ctx.task(), option::TRACEVFORKDONE) {
+        ptrace::push_event(ctx.k, ctx.tid, event::VFORK_DONE, u64::from(child.0));
     }
     Ok(ctx.call.done)
 }
@@ -274,10 +309,12 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         vfork_child: f & flag::VFORK != 0,
         exit_status: 0,
         futex: FutexWait::default(),
+        trace: ptrace::Trace::default(),
         ..me
     };
     task.cpu.icount = 0;
     task.attrs.parent_death_signal = 0;
+    task.attrs.default_slack_ns = task.attrs.timer_slack_ns;
     if f & flag::SETTLS != 0 {
         task.cpu.fs_base = args.tls;
     }

@@ -24,6 +24,7 @@ pub mod frame;
 pub mod futex;
 pub mod jobs;
 pub mod pids;
+pub mod ptrace;
 pub mod reap;
 pub mod rseq;
 pub mod sched;
@@ -153,6 +154,8 @@ pub struct Task {
     pub exit_status: u32,
     /// What a waker needs to know of a wait on a futex.
     pub futex: FutexWait,
+    /// Who traces it, and how.
+    pub trace: ptrace::Trace,
 }
 
 /// Page faults and context switches of a task, or sums of them.
@@ -207,6 +210,8 @@ pub struct TaskAttrs {
     pub no_new_privs: bool,
     /// Timer slack in ns.
     pub timer_slack_ns: u64,
+    /// What the slack goes back to: the parent's at the fork.
+    pub default_slack_ns: u64,
     /// Execution domain.
     pub personality: u32,
     /// I/O priority.
@@ -223,6 +228,7 @@ impl Default for TaskAttrs {
             parent_death_signal: 0,
             no_new_privs: false,
             timer_slack_ns: 50_000,
+            default_slack_ns: 50_000,
             personality: 0,
             ioprio: 0,
             mempolicy: None,
@@ -238,6 +244,10 @@ pub struct Work {
     pub restart: bool,
     /// The task was preempted or got a signal since its restartable sequence was last looked at.
     pub rseq: bool,
+    /// Somebody traces it, or a signal that its tracer let through is still to be taken.
+    pub traced: bool,
+    /// Its tracer lets it run one instruction at a time.
+    pub step: bool,
 }
 
 /// A process.
@@ -287,6 +297,12 @@ pub struct ThreadGroup {
     pub has_execed: bool,
     /// `/proc/PID/oom_score_adj`
     pub oom_score_adj: i32,
+    /// Tasks that its threads trace.
+    pub tracees: imbl::OrdSet<TaskId>,
+    /// Traced tasks that ended and were not waited for.
+    pub trace_exits: imbl::Vector<ptrace::TraceExit>,
+    /// It ended, and its parent hears of it when its tracer has.
+    pub held: bool,
 }
 
 /// `RLIM_INFINITY`
@@ -378,6 +394,7 @@ impl Task {
             vfork_child: false,
             exit_status: 0,
             futex: FutexWait::default(),
+            trace: ptrace::Trace::default(),
         }
     }
 
@@ -452,6 +469,9 @@ impl ThreadGroup {
             dumpable: 1,
             has_execed: false,
             oom_score_adj: parent.map_or(0, |parent| parent.oom_score_adj),
+            tracees: imbl::OrdSet::new(),
+            trace_exits: imbl::Vector::new(),
+            held: false,
         }
     }
     /// Its leading thread.

@@ -52,7 +52,9 @@ pub fn send(k: &mut Kernel, to: To, info: SigInfo) -> Result<(), Errno> {
     prepare(k, gid, signo);
     let Some(task) = k.tasks.get(main) else { return Ok(()) };
     let action = action_of(k, main, signo);
-    if !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
+    let traced = task.trace.tracer.is_some() && signo != sig::KILL;
+    if !traced
+        && !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
         return Ok(());
     }
     let limit = k.group(gid).rlimits[RLIMIT_SIGPENDING].0;
@@ -173,6 +175,8 @@ fn wake_thread(k: &mut Kernel, tid: TaskId, signo: u8, fatal: bool) {
             unpark(k, tid);
         }
         RunState::Stopped if signo == sig::KILL => {
+            task.trace.stop = None;
+            task.trace.due.clear();
             task.state = RunState::Runnable;
             k.enqueue(tid);
         }
@@ -199,7 +203,10 @@ pub fn pending_set(k: &Kernel, tid: TaskId) -> SigSet {
 pub fn pending(k: &Kernel, tid: TaskId) -> bool {
     let Some(task) = k.tasks.get(tid) else { return false };
     let Some(group) = k.groups.get(task.group) else { return false };
-    !task.pending.set.or(group.pending.set).minus(task.blocked).is_empty() || group.stop.pending.is_some()
+    !task.pending.set.or(group.pending.set).minus(task.blocked).is_empty()
+        || (group.stop.pending.is_some() && !task.trace.past_group_stop)
+        || task.trace.interrupt
+        || task.trace.injected.is_some()
 }
 
 /// Whether a signal that will end the process waits for `tid`.

@@ -191,6 +191,10 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
         InodeKind::Symlink(_) => return Err(Errno::ELOOP.into()),
     };
     if open_flags & flags::O_TRUNC != 0 && matches!(kind, File::Regular(_)) && ctx.k.vfs.inode(id).size > 0 {
+        let seals = ctx.k.vfs.inode(id).content().map_or(0, |content| content.seals);
+        if seals & crate::file::regular::seal::SHRINK != 0 {
+            return Err(Errno::EPERM.into());
+        }
         data::set_size(ctx.k, ctx.host, id, 0)?;
         ops::stamp_change(ctx, id);
     }

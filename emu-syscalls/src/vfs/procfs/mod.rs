@@ -58,6 +58,17 @@ pub enum ProcNode {
     },
 }
 
+impl ProcNode {
+    /// The process whose directory this is.
+    #[must_use]
+    pub fn process_directory(&self) -> Option<TaskId> {
+        match self {
+            ProcNode::Task { tid, thread: false, name: "" } => Some(*tid),
+            _ => None,
+        }
+    }
+}
+
 /// A number in decimal, without leading zeros.
 #[must_use]
 pub fn decimal(name: &[u8]) -> Option<u32> {

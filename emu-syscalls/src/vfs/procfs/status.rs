@@ -24,6 +24,7 @@ fn state(task: &Task) -> (char, &'static str) {
     match task.state {
         RunState::Runnable => ('R', "running"),
         RunState::Parked(_) => ('S', "sleeping"),
+        RunState::Stopped if task.trace.stop.is_some() => ('t', "tracing stop"),
         RunState::Stopped => ('T', "stopped"),
         RunState::Zombie => ('Z', "zombie"),
     }
