@@ -105,6 +105,8 @@ pub struct Kernel {
     pub eventfds: Arena<EventFdId, EventFd>,
     /// Timers of timerfd.
     pub timerfds: TimerFds,
+    /// Userfaultfd instances.
+    pub uffds: Arena<crate::file::userfault::UffdId, crate::file::userfault::Uffd>,
     /// Inotify instances.
     pub inotifies: Inotifies,
     /// Sockets.
@@ -173,6 +175,7 @@ impl Kernel {
             epolls: Epolls::default(),
             eventfds: Arena::default(),
             timerfds: TimerFds::default(),
+            uffds: Arena::default(),
             inotifies: Inotifies::default(),
             net: Net::default(),
             ipc: crate::ipc::Ipc::default(),

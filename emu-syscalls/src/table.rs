@@ -448,8 +448,8 @@ syscalls! {
     300 fanotify_init Desc (flags: U32, event_f_flags: U32) = Missing("not implemented yet");
     301 fanotify_mark Desc (fanotify_fd: Fd, flags: U32, mask: U64, dirfd: DirFd, path: Path) = Missing("not implemented yet");
     302 prlimit64 Process (pid: Pid, resource: U32, new_limit: Addr, old_limit: Addr) = Full => limits::prlimit64;
-    303 name_to_handle_at File (dirfd: DirFd, path: Path, handle: Addr, mount_id: Addr, flags: I32) = Partial("no file system gives handles") => sync::name_to_handle_at;
-    304 open_by_handle_at Desc (mount_fd: Fd, handle: Addr, flags: I32) = Missing("not implemented yet");
+    303 name_to_handle_at File (dirfd: DirFd, path: Path, handle: Addr, mount_id: Addr, flags: I32) = Full => handle::name_to_handle_at;
+    304 open_by_handle_at Desc (mount_fd: Fd, handle: Addr, flags: I32) = Full => handle::open_by_handle_at;
     305 clock_adjtime Time (clockid: I32, buf: Addr) = Partial("the clock keeps the host's rate") => clock::clock_adjtime;
     306 syncfs Desc (fd: Fd) = Full => sync::syncfs;
     307 sendmmsg Network (sockfd: Fd, msgvec: Addr, vlen: U32, flags: U32) = Partial("no MSG_OOB, no IP control messages") => message::sendmmsg;
@@ -462,13 +462,13 @@ syscalls! {
     314 sched_setattr Process (pid: Pid, attr: Addr, flags: U32) = Partial("no SCHED_DEADLINE, no utilisation clamps") => sched::sched_setattr;
     315 sched_getattr Process (pid: Pid, attr: Addr, size: U32, flags: U32) = Full => sched::sched_getattr;
     316 renameat2 File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: U32) = Partial("no RENAME_WHITEOUT") => link::renameat2;
-    317 seccomp Process (operation: U32, flags: U32, args: Addr) = Missing("not implemented yet");
+    317 seccomp Process (operation: U32, flags: U32, args: Addr) = Partial("no user notification") => seccomp::seccomp;
     318 getrandom Misc (buf: OutBuf<1>, buflen: Len, flags: U32) = Full => misc::getrandom;
     319 memfd_create Desc (name: Path, flags: U32) = Partial("no huge pages") => open::memfd_create;
     320 kexec_file_load Misc (kernel_fd: Fd, initrd_fd: Fd, cmdline_len: U64, cmdline: Addr, flags: U64) = Missing("not implemented yet");
     321 bpf Desc (cmd: I32, attr: Addr, size: U32) = Missing("not implemented yet");
     322 execveat Process (dirfd: DirFd, path: Path, argv: Addr, envp: Addr, flags: I32) = Partial("ELF and #! only") => exec::execveat;
-    323 userfaultfd Desc (flags: I32) = Missing("not implemented yet");
+    323 userfaultfd Desc (flags: I32) = Partial("faults inside system calls are EFAULT; no events but faults") => misc::userfaultfd;
     324 membarrier Process (cmd: I32, flags: U32, cpu_id: I32) = Full => futex::membarrier;
     325 mlock2 Memory (addr: Addr, len: Len, flags: I32) = Full => mmap::mlock2;
     326 copy_file_range Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::copy_file_range;

@@ -93,3 +93,14 @@ pub(crate) fn getrandom(ctx: &mut Ctx<'_>, buf: OutBuf<1>, buflen: Len, flags: U
     }
     Ok(done)
 }
+
+/// `userfaultfd(2)`
+pub(crate) fn userfaultfd(ctx: &mut Ctx<'_>, flags: I32) -> SysResult {
+    const USER_MODE_ONLY: u32 = 1;
+    let bits = flags.0.cast_unsigned();
+    let allowed = crate::vfs::procfs::sysctl::number(ctx.k, "vm/unprivileged_userfaultfd") != 0;
+    if bits & USER_MODE_ONLY == 0 && !allowed {
+        need(&ctx.task().creds, cap::SYS_PTRACE)?;
+    }
+    crate::file::userfault::make(ctx, bits)
+}

@@ -31,8 +31,8 @@ fn queue_of<'a>(ctx: &'a Ctx<'_>, id: i32) -> Result<(MsgId, &'a MsgQueue), Errn
 /// `msgget(2)`
 pub(crate) fn msgget(ctx: &mut Ctx<'_>, key: I32, msgflg: I32) -> SysResult {
     let flags = msgflg.0;
-    let found = ctx.k.ipc.queues.iter().find(|(_, q)| key.0 != 0 && q.perm.key == key.0);
-    if let Some((id, queue)) = found {
+    let found = ctx.k.ipc.msg_keys.get(&key.0).copied();
+    if let Some((id, queue)) = found.and_then(|id| Some((id, ctx.k.ipc.queues.get(id)?))) {
         if flags & IPC_CREAT != 0 && flags & IPC_EXCL != 0 {
             return Err(Errno::EEXIST.into());
         }
@@ -56,6 +56,9 @@ pub(crate) fn msgget(ctx: &mut Ctx<'_>, key: I32, msgflg: I32) -> SysResult {
         pids: (0, 0),
     };
     let id = ipc::insert(ctx.k, "sys/kernel/msg_next_id", |k| &mut k.ipc.queues, queue);
+    if key.0 != 0 {
+        ctx.k.ipc.msg_keys.insert(key.0, id);
+    }
     Ok(u64::from(id.0))
 }
 
@@ -170,7 +173,9 @@ pub(crate) fn msgctl(ctx: &mut Ctx<'_>, msqid: I32, cmd: I32, buf: Addr) -> SysR
     match cmd.0 {
         RMID => {
             queue.perm.owns(&creds)?;
-            ctx.k.ipc.queues.remove(id);
+            if let Some(gone) = ctx.k.ipc.queues.remove(id) {
+                ctx.k.ipc.msg_keys.remove(&gone.perm.key);
+            }
         }
         SET => {
             queue.perm.owns(&creds)?;

@@ -23,6 +23,7 @@ mod pr {
     pub(super) const SET_NAME: i32 = 15;
     pub(super) const GET_NAME: i32 = 16;
     pub(super) const GET_SECCOMP: i32 = 21;
+    pub(super) const SET_SECCOMP: i32 = 22;
     pub(super) const CAPBSET_READ: i32 = 23;
     pub(super) const CAPBSET_DROP: i32 = 24;
     pub(super) const GET_TSC: i32 = 25;
@@ -82,7 +83,12 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
             bytes[..len].copy_from_slice(&name[..len]);
             ctx.write_user(Addr(a2), &bytes)?;
         }
-        pr::GET_SECCOMP => {}
+        pr::GET_SECCOMP => return Ok(u64::from(ctx.task().seccomp.mode())),
+        pr::SET_SECCOMP => match a2 {
+            1 => return super::seccomp::set_strict(ctx),
+            2 => return super::seccomp::set_filter(ctx, 0, Addr(arg3.0)),
+            _ => return Err(Errno::EINVAL.into()),
+        },
         pr::CAPBSET_READ => {
             let bit = capability(a2)?;
             return Ok(ctx.task().creds.cap_bounding >> bit & 1);

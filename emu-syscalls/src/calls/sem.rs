@@ -27,7 +27,7 @@ pub(crate) fn semget(ctx: &mut Ctx<'_>, key: I32, nsems: I32, semflg: I32) -> Sy
     if !(0..=SEMMSL).contains(&nsems.0) {
         return Err(Errno::EINVAL.into());
     }
-    let found = ctx.k.ipc.sems.iter().find(|(_, set)| key.0 != 0 && set.perm.key == key.0).map(|(id, _)| id);
+    let found = ctx.k.ipc.sem_keys.get(&key.0).copied();
     if let Some(id) = found {
         if flags & IPC_CREAT != 0 && flags & IPC_EXCL != 0 {
             return Err(Errno::EEXIST.into());
@@ -55,6 +55,9 @@ pub(crate) fn semget(ctx: &mut Ctx<'_>, key: I32, nsems: I32, semflg: I32) -> Sy
     let sems = (0..nsems.0).map(|_| Sem::default()).collect();
     let set = SemSet { perm, sems, times: (0, now), waiting: imbl::OrdMap::new() };
     let id = ipc::insert(ctx.k, "sys/kernel/sem_next_id", |k| &mut k.ipc.sems, set);
+    if key.0 != 0 {
+        ctx.k.ipc.sem_keys.insert(key.0, id);
+    }
     Ok(u64::from(id.0))
 }
 
@@ -187,7 +190,9 @@ pub(crate) fn semctl(ctx: &mut Ctx<'_>, semid: I32, semnum: I32, cmd: I32, arg: 
     match cmd.0 {
         cmd::RMID => {
             set.perm.owns(&creds)?;
-            ctx.k.ipc.sems.remove(id);
+            if let Some(gone) = ctx.k.ipc.sems.remove(id) {
+                ctx.k.ipc.sem_keys.remove(&gone.perm.key);
+            }
             let gone: Vec<_> = ctx.k.ipc.undo.keys().filter(|(_, sem, _)| *sem == id).copied().collect();
             for key in gone {
                 ctx.k.ipc.undo.remove(&key);

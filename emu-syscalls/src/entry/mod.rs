@@ -18,10 +18,12 @@ use crate::abi::errno::Errno;
 use crate::ctx::{Call, Ctx, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::mm::fault::{BadAccess, page_fault};
+use crate::mm::userfault;
 use crate::observe::Event;
 use crate::seam::Host;
 use crate::task::wait::{OnSignal, park};
-use crate::task::{RunState, TaskId, ptrace, signal};
+use crate::task::sighand::{SigInfo, sig};
+use crate::task::{RunState, TaskId, exit, init, ptrace, seccomp, signal};
 
 /// Where kernel stacks begin (Linux's vmalloc area).
 pub const KERNEL_STACKS: u64 = 0xffff_c900_0000_0000;
@@ -297,6 +299,9 @@ pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     signal::deliver(k, host, tid);
     let Some(task) = k.tasks.get(tid) else { return };
     if task.state == RunState::Runnable && task.in_kernel {
+        if task.mm.is_none() {
+            return init::sleep(k);
+        }
         back_to_user(k, tid);
     }
 }
@@ -330,7 +335,11 @@ pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
 
 /// Runs, or runs again, a system call of a task in the kernel, and takes the way out unless it blocks.
 pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call) {
-    if k.task(tid).work.traced && !traced_call(k, host, tid, &call) {
+    let work = k.task(tid).work;
+    if work.traced && !traced_call(k, host, tid, &call) {
+        return;
+    }
+    if work.seccomp && call.runs == 0 && !std::mem::take(&mut call.woken) && !filtered_call(k, host, tid, &call) {
         return;
     }
     call.runs += 1;
@@ -387,6 +396,55 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
     }
 }
 
+/// What the filters of the task say to a call. `false`: it does not run (now).
+fn filtered_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) -> bool {
+    use seccomp::Verdict;
+    let mut regs = k.user_regs(tid);
+    match seccomp::judge(k, tid, call) {
+        Verdict::Run => return true,
+        Verdict::Fail(number) => regs.ax = if number == 0 { 0 } else { Errno(number).to_reg() },
+        Verdict::Ask(data) => {
+            if ptrace::wants(k.task(tid), ptrace::option::TRACESECCOMP) {
+                let code = u32::from(sig::TRAP) | ptrace::event::SECCOMP << 8;
+                ptrace::push(k, tid, ptrace::Kind::Seccomp, code, u64::from(data));
+                ptrace::stop_if_due(k, tid);
+                return false;
+            }
+            regs.ax = Errno::ENOSYS.to_reg();
+        }
+        Verdict::Trap(data) => {
+            const SYS_SECCOMP: i32 = 1;
+            let mut info = SigInfo::fault(sig::SYS, SYS_SECCOMP, regs.ip);
+            info.errno = i32::from(data);
+            let nr = u32::try_from(call.nr & 0xffff_ffff).unwrap_or(0);
+            info.fields[8..12].copy_from_slice(&nr.to_le_bytes());
+            info.fields[12..16].copy_from_slice(&seccomp::AUDIT_ARCH.to_le_bytes());
+            regs.ax = regs.orig_ax;
+            signal::force(k, tid, info);
+        }
+        verdict @ (Verdict::KillThread | Verdict::KillProcess | Verdict::Kill) => {
+            let last = k.group(k.task(tid).group).threads.len() == 1;
+            let signo = if verdict == Verdict::Kill { sig::KILL } else { sig::SYS };
+            if verdict == Verdict::KillThread && !last {
+                exit::exit_thread(k, host, tid, u32::from(signo));
+            } else {
+                exit::exit_group(k, host, tid, u32::from(signo));
+            }
+            return false;
+        }
+    }
+    k.set_user_regs(tid, &regs);
+    if work_traced(k, tid) {
+        ptrace::after_call(k, tid);
+    }
+    leave(k, host, tid);
+    false
+}
+
+fn work_traced(k: &Kernel, tid: TaskId) -> bool {
+    k.tasks.get(tid).is_some_and(|task| task.work.traced)
+}
+
 /// What tracing asks for before a call runs. `false`: it does not run (now).
 fn traced_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) -> bool {
     const NR_EXIT: u64 = 60;
@@ -437,6 +495,11 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
         } else {
             Access::Read
         };
+        if exception.address < emu_core::mem::USER_END
+            && userfault::user_fault(k, tid, exception.address, access)
+        {
+            return;
+        }
         let answer = if exception.address >= emu_core::mem::USER_END {
             Err(BadAccess::Unmapped)
         } else {

@@ -35,6 +35,7 @@ pub mod stream;
 pub mod timerfd;
 pub mod tty;
 pub(crate) mod tty_ioctl;
+pub mod userfault;
 
 id! {
     /// An open file description.
@@ -143,6 +144,8 @@ pub enum File {
     Path(dir::PathFile),
     /// A socket.
     Socket(socket::SocketFile),
+    /// Faults that user space answers.
+    Uffd(userfault::UffdFile),
     /// A POSIX message queue.
     Mq(crate::ipc::mqueue::MqFile),
 }
@@ -242,6 +245,7 @@ impl File {
             File::Dir(file) => file,
             File::Path(file) => file,
             File::Socket(file) => file,
+            File::Uffd(file) => file,
             File::Mq(file) => file,
         }
     }

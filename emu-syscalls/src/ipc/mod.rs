@@ -129,6 +129,10 @@ pub struct Ipc {
     pub sems: Arena<SemId, SemSet>,
     /// What exiting processes give back (SEM_UNDO).
     pub undo: imbl::OrdMap<(GroupId, SemId, u16), i32>,
+    /// Numbers by key, for those that are not private.
+    pub sem_keys: imbl::OrdMap<i32, SemId>,
+    /// Numbers by key, for those that are not private.
+    pub msg_keys: imbl::OrdMap<i32, MsgId>,
     /// System V message queues.
     pub queues: Arena<MsgId, MsgQueue>,
     /// POSIX message queues.

@@ -27,6 +27,7 @@ pub mod object;
 pub mod remap;
 pub mod remote;
 pub mod shm;
+pub mod userfault;
 #[cfg(test)]
 mod tests;
 
@@ -160,6 +161,8 @@ pub struct Mm {
     pub membarrier: u32,
     /// Contexts of io_setup(2) by the address of their page.
     pub aio: imbl::OrdMap<u64, aio::AioContext>,
+    /// Ranges whose faults user space answers.
+    pub userfaults: userfault::Userfaults,
     /// Tasks that share it.
     pub users: u32,
 }
@@ -189,6 +192,7 @@ impl Mm {
             thp_disabled: false,
             membarrier: 0,
             aio: imbl::OrdMap::new(),
+            userfaults: userfault::Userfaults::default(),
             users: 1,
         }
     }
@@ -256,6 +260,7 @@ pub fn fork(k: &mut Kernel, from: MmId) -> Result<MmId, Errno> {
             child.areas.insert(area.start, area);
         }
     }
+    userfault::forked(k, &mut child);
     for area in child.areas.values() {
         object::retain_bytes(k, area);
     }

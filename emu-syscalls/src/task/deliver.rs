@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::observe::Event;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, sa, si, sig};
-use crate::task::{RunState, TaskId, death, exit, frame, jobs, ptrace, rseq, signal};
+use crate::task::{RunState, TaskId, death, exit, frame, init, jobs, ptrace, rseq, signal};
 
 /// Number of `restart_syscall`.
 const NR_RESTART_SYSCALL: u64 = 219;
@@ -145,7 +145,7 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             }
             return Taken::Handler(info, action);
         }
-        if SigSet::IGNORED.contains(signo) {
+        if SigSet::IGNORED.contains(signo) || gid == init::GROUP {
             continue;
         }
         if SigSet::STOPS.contains(signo) {

@@ -305,7 +305,7 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         start_ns: now,
         usage: Usage::default(),
         trap: Trap::default(),
-        work: Work::default(),
+        work: Work { seccomp: me.work.seccomp, ..Work::default() },
         vfork_child: f & flag::VFORK != 0,
         exit_status: 0,
         futex: FutexWait::default(),

@@ -22,12 +22,14 @@ pub mod exit;
 pub mod fork;
 pub mod frame;
 pub mod futex;
+pub mod init;
 pub mod jobs;
 pub mod pids;
 pub mod ptrace;
 pub mod reap;
 pub mod rseq;
 pub mod sched;
+pub mod seccomp;
 pub mod sighand;
 pub mod signal;
 pub mod wait;
@@ -156,6 +158,8 @@ pub struct Task {
     pub futex: FutexWait,
     /// Who traces it, and how.
     pub trace: ptrace::Trace,
+    /// Filters of its calls.
+    pub seccomp: seccomp::Seccomp,
 }
 
 /// Page faults and context switches of a task, or sums of them.
@@ -246,6 +250,8 @@ pub struct Work {
     pub rseq: bool,
     /// Somebody traces it, or a signal that its tracer let through is still to be taken.
     pub traced: bool,
+    /// Its calls are filtered.
+    pub seccomp: bool,
     /// Its tracer lets it run one instruction at a time.
     pub step: bool,
 }
@@ -395,6 +401,7 @@ impl Task {
             exit_status: 0,
             futex: FutexWait::default(),
             trace: ptrace::Trace::default(),
+            seccomp: seccomp::Seccomp::default(),
         }
     }
 

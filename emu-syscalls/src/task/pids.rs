@@ -1,6 +1,6 @@
 //! Numbers of tasks: allocation as Linux does it, and what a number names.
 //!
-//! **Invariant**: number 1 is the kernel's own init, which no guest sees as a task; it adopts and reaps orphans. A number
+//! **Invariant**: number 1 is the kernel's own init ([`super::init`]). A number
 //! is not given out while a task, process group or session bears it.
 
 use crate::abi::errno::Errno;

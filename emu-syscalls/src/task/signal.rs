@@ -13,7 +13,7 @@ use crate::mm::fault::BadAccess;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, si, sig};
 use crate::task::wait::{OnSignal, WaitKey, unpark};
-use crate::task::{GroupId, RunState, TaskId, Trap, creds, jobs, pids};
+use crate::task::{GroupId, RunState, TaskId, Trap, creds, init, jobs, pids};
 
 /// Whom a signal is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub fn send(k: &mut Kernel, to: To, info: SigInfo) -> Result<(), Errno> {
             _ => return Ok(()),
         },
     };
-    if signo == 0 || signo > sig::MAX {
+    if signo == 0 || signo > sig::MAX || init::ignores(k, to, &info) {
         return Ok(());
     }
     prepare(k, gid, signo);

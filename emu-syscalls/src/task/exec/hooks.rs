@@ -95,6 +95,8 @@ pub(super) fn insert_first(k: &mut Kernel, host: &mut dyn Host, parts: Parts) {
         comm: Vec::new(),
         start_ns,
     });
+    // Without it orphans still have nobody, as before: only what asks for process 1 would miss it.
+    let _ = crate::task::init::make(k, start_ns);
     k.tasks.insert_at(parts.tid, task);
     k.groups.insert_at(GroupId(parts.tid.0), ThreadGroup::new(parts.tid, None));
 }

@@ -240,8 +240,7 @@ pub(crate) fn policy(task: &Task) -> u32 {
 
 /// Who traces the task; 0 for nobody.
 pub(crate) fn tracer(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.trace.tracer.map_or(0, |TaskId(id)| id)
 }
 
 /// PR_SET_NO_NEW_PRIVS
@@ -251,8 +250,7 @@ pub(crate) fn no_new_privs(task: &Task) -> bool {
 
 /// Seccomp mode.
 pub(crate) fn seccomp_mode(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.seccomp.mode()
 }
 
 /// Where the program's data begins and ends.

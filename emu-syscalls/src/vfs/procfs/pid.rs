@@ -56,6 +56,7 @@ const FILES: &[(&str, u32, Kind)] = &[
     ("statm", 0o444, Kind::File(|k, _, at| status::statm(k, at.tid))),
     ("maps", 0o444, Kind::File(|k, _, at| with_mm(k, at, maps::maps))),
     ("mem", 0o600, Kind::File(|_, _, _| Err(Errno::EIO))),
+    ("pagemap", 0o400, Kind::File(|_, _, _| Err(Errno::EIO))),
     ("cwd", 0o777, Kind::Link),
     ("root", 0o777, Kind::Link),
     ("exe", 0o777, Kind::Link),
@@ -399,6 +400,43 @@ pub(crate) fn read_mem(
     }
     bytes.truncate(n);
     Ok(bytes)
+}
+
+/// /proc/PID/pagemap: a word a page (Documentation/admin-guide/mm/pagemap.rst).
+pub(crate) fn read_pagemap(
+    k: &mut Kernel,
+    viewer: TaskId,
+    tid: TaskId,
+    offset: u64,
+    max: usize,
+) -> Result<Vec<u8>, Errno> {
+    const CAP_SYS_ADMIN: u32 = 21;
+    const PRESENT: u64 = 1 << 63;
+    const FILE_OR_SHARED: u64 = 1 << 61;
+    const EXCLUSIVE: u64 = 1 << 56;
+    const SOFT_DIRTY: u64 = 1 << 55;
+    if !offset.is_multiple_of(8) || max % 8 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let view = View { viewer, tid, thread: false };
+    let Some(mm) = traced_mm(k, view)?.and_then(|id| k.mms.get(id)) else { return Ok(Vec::new()) };
+    let numbers = peer::capable(k, viewer, CAP_SYS_ADMIN);
+    let mut out = Vec::new();
+    let mut page = offset / 8;
+    while out.len() < max.min(MEM_STEP) && page < emu_core::mem::USER_END / emu_core::mem::PAGE_SIZE {
+        let info = k.mem.page(mm.space, page * emu_core::mem::PAGE_SIZE);
+        let word = match info.and_then(|info| Some((info.frame?, info))) {
+            Some((frame, info)) => {
+                let kind = if info.shared.is_some() { FILE_OR_SHARED } else { EXCLUSIVE };
+                let number = if numbers { frame.0 & (SOFT_DIRTY - 1) } else { 0 };
+                PRESENT | kind | number | if info.dirty { SOFT_DIRTY } else { 0 }
+            }
+            None => 0,
+        };
+        out.extend(word.to_le_bytes());
+        page += 1;
+    }
+    Ok(out)
 }
 
 fn number(data: &[u8]) -> Result<i64, Errno> {
