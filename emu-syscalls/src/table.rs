@@ -173,7 +173,7 @@ syscalls! {
     25  mremap Memory (old_address: Addr, old_size: Len, new_size: Len, flags: U64, new_address: Addr) = Full => mmap::mremap;
     26  msync Memory (addr: Addr, length: Len, flags: I32) = Full => mmap::msync;
     27  mincore Memory (addr: Addr, length: Len, vec: Addr) = Full => mmap::mincore;
-    28  madvise Memory (addr: Addr, length: Len, advice: I32) = Partial("no MADV_GUARD_*, no memory failures") => mmap::madvise;
+    28  madvise Memory (addr: Addr, length: Len, advice: I32) = Partial("no memory failures") => mmap::madvise;
     29  shmget Ipc (key: I32, size: Len, shmflg: I32) = Partial("no huge pages") => shm::shmget;
     30  shmat Ipc (shmid: I32, shmaddr: Addr, shmflg: I32) = Full => shm::shmat;
     31  shmctl Ipc (shmid: I32, cmd: I32, buf: Addr) = Full => shm::shmctl;
@@ -201,7 +201,7 @@ syscalls! {
     53  socketpair Network (domain: I32, type_: I32, protocol: I32, sv: Addr) = Full => socket::socketpair;
     54  setsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: I32) = Partial("no filters, time stamps, multicast groups") => socket::setsockopt;
     55  getsockopt Network (sockfd: Fd, level: I32, optname: I32, optval: Addr, optlen: Addr) = Partial("options of setsockopt; TCP_INFO in part") => socket::getsockopt;
-    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("of namespaces only that of mounts") => process::clone;
+    56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("of namespaces those of mounts and time") => process::clone;
     57  fork Process () = Full => process::fork;
     58  vfork Process () = Full => process::vfork;
     59  execve Process (path: Path, argv: Addr, envp: Addr) = Partial("ELF and #! only") => exec::execve;
@@ -417,7 +417,7 @@ syscalls! {
     269 faccessat File (dirfd: DirFd, path: Path, mode: I32) = Full => stat::faccessat;
     270 pselect6 Desc (nfds: I32, readfds: Addr, writefds: Addr, exceptfds: Addr, timeout: Addr, sigmask: Addr) = Full => select::pselect6;
     271 ppoll Desc (fds: Addr, nfds: U32, tmo_p: Addr, sigmask: Addr, sigsetsize: Len) = Full => poll::ppoll;
-    272 unshare Process (flags: U64) = Partial("of namespaces only that of mounts") => process::unshare;
+    272 unshare Process (flags: U64) = Partial("of namespaces those of mounts and time") => process::unshare;
     273 set_robust_list Process (head: Addr, len: Len) = Full => futex::set_robust_list;
     274 get_robust_list Process (pid: Pid, head_ptr: Addr, len_ptr: Addr) = Full => futex::get_robust_list;
     275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::splice;
@@ -453,7 +453,7 @@ syscalls! {
     305 clock_adjtime Time (clockid: I32, buf: Addr) = Partial("the clock keeps the host's rate") => clock::clock_adjtime;
     306 syncfs Desc (fd: Fd) = Full => sync::syncfs;
     307 sendmmsg Network (sockfd: Fd, msgvec: Addr, vlen: U32, flags: U32) = Partial("no MSG_OOB, no IP control messages") => message::sendmmsg;
-    308 setns Process (fd: Fd, nstype: I32) = Missing("not implemented yet");
+    308 setns Process (fd: Fd, nstype: I32) = Partial("namespaces of mounts and of time") => process::setns;
     309 getcpu Process (cpu: Addr, node: Addr, tcache: Addr) = Full => sched::getcpu;
     310 process_vm_readv Process (pid: Pid, local_iov: Addr, liovcnt: U64, remote_iov: Addr, riovcnt: U64, flags: U64) = Full => process_vm::process_vm_readv;
     311 process_vm_writev Process (pid: Pid, local_iov: Addr, liovcnt: U64, remote_iov: Addr, riovcnt: U64, flags: U64) = Full => process_vm::process_vm_writev;
@@ -492,7 +492,7 @@ syscalls! {
     432 fsmount File (fsfd: Fd, flags: U32, attr_flags: U32) = Missing("not implemented yet");
     433 fspick File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
     434 pidfd_open Desc (pid: Pid, flags: U32) = Partial("no PIDFD_THREAD") => pidfd::pidfd_open;
-    435 clone3 Process (cl_args: Addr, size: Len) = Partial("of namespaces only that of mounts, no cgroups") => process::clone3;
+    435 clone3 Process (cl_args: Addr, size: Len) = Partial("of namespaces those of mounts and time, no cgroups") => process::clone3;
     436 close_range Desc (first: U32, last: U32, flags: U32) = Full => desc::close_range;
     437 openat2 File (dirfd: DirFd, path: Path, how: Addr, size: Len) = Partial("no RESOLVE_CACHED") => open::openat2;
     438 pidfd_getfd Desc (pidfd: Fd, targetfd: Fd, flags: U32) = Full => pidfd::pidfd_getfd;

@@ -50,6 +50,7 @@ pub(crate) fn setdomainname(ctx: &mut Ctx<'_>, name: Addr, len: I32) -> SysResul
 /// `sysinfo(2)`
 pub(crate) fn sysinfo(ctx: &mut Ctx<'_>, info: Addr) -> SysResult {
     let now = ctx.now_ns();
+    let now = ctx.to_namespace(now, crate::time::Boot::Yes);
     let uptime = now.saturating_sub(ctx.k.time.boot_ns).div_ceil(crate::time::NS_PER_SEC);
     // As /proc/loadavg says.
     let load = 0u64;

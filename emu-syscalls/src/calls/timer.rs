@@ -195,6 +195,7 @@ pub(crate) fn timer_settime(
         (0, ..) => 0,
         (_, false, _) => now.saturating_add(value),
         (_, true, TimerClock::Realtime) => ctx.realtime_to_monotonic(value).max(1),
+        (_, true, TimerClock::Monotonic) => ctx.from_namespace(value, crate::time::Boot::No).max(1),
         (_, true, _) => value,
     };
     // A wall-clock time before the machine was made: periods since then count as well.

@@ -54,6 +54,9 @@ const POISON: u32 = 0xc020_aa08;
 /// Bytes of `struct uffd_msg`.
 const MESSAGE: usize = 32;
 
+/// Bytes that one call provides at most.
+const PIECE: u64 = 64 << 20;
+
 /// An instance.
 #[derive(Debug, Clone)]
 pub struct Uffd {
@@ -336,7 +339,7 @@ fn copy(ctx: &mut Ctx<'_>, uffd: UffdId, arg: Addr, moves: bool) -> Result<(), E
     let id = memory(ctx, uffd)?;
     let mut done = 0;
     let mut end = Ok(());
-    while done < len {
+    while done < len.min(PIECE) {
         let mut data = [0; 4096];
         let from = src + done;
         end = read_source(ctx, from, &mut data, moves)
@@ -383,7 +386,9 @@ fn provide(ctx: &mut Ctx<'_>, uffd: UffdId, arg: Addr, request: u32) -> Result<(
     }
     let id = memory(ctx, uffd)?;
     let (mut done, mut end) = (0, Ok(()));
-    for at in (range.start..range.end).step_by(4096) {
+    // What is left after a bounded piece is asked for again.
+    let last = range.end.min(range.start.saturating_add(PIECE));
+    for at in (range.start..last).step_by(4096) {
         end = match request {
             ZEROPAGE => put_page(ctx, uffd, id, at, None),
             CONTINUE => continue_page(ctx, uffd, id, at),
@@ -430,7 +435,11 @@ fn poison(ctx: &mut Ctx<'_>, uffd: UffdId, id: MmId, at: u64) -> Result<(), Errn
     if ctx.k.mem.page(mm.space, at).is_some() {
         return Err(Errno::EEXIST);
     }
+    let limit = ctx.k.mem.limit() / PAGE_SIZE;
     if let Some(mm) = ctx.k.mms.get_mut(id) {
+        if mm.userfaults.poisoned.len() as u64 >= limit {
+            return Err(Errno::ENOMEM);
+        }
         mm.userfaults.poisoned.insert(page_down(at));
     }
     Ok(())

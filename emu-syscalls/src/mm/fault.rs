@@ -70,6 +70,9 @@ pub fn fault_in(
         Some(area) => area.clone(),
         None => grow_stack(k, id, page, limits)?,
     };
+    if area.flags.contains(AreaFlags::GUARD) {
+        return Err(BadAccess::Unmapped);
+    }
     if !allows(&area, access) {
         return Err(BadAccess::Forbidden);
     }

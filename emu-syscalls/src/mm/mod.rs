@@ -84,6 +84,8 @@ bitflags::bitflags! {
         const SEQUENTIAL = 0x400;
         /// `MADV_RANDOM` was asked for.
         const RANDOM = 0x800;
+        /// `MADV_GUARD_INSTALL`: every touch is SIGSEGV.
+        const GUARD = 0x1000;
     }
 }
 

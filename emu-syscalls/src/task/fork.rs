@@ -13,7 +13,9 @@ use crate::task::sched::policy;
 use crate::task::ptrace::{self, event, option};
 use crate::task::sighand::{SigInfo, SigQueue, si, sig};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
-use crate::task::{GroupId, RunState, Task, TaskId, ThreadGroup, Trap, Usage, Work, creds, exit, frame};
+use crate::task::{
+    GroupId, RunState, Task, TaskId, ThreadGroup, TimeOffsets, Trap, Usage, Work, creds, exit, frame,
+};
 
 /// `CLONE_*` flags (clone(2)).
 #[allow(missing_docs, reason = "the names of clone(2)")]
@@ -73,7 +75,7 @@ pub struct CloneArgs {
 /// Index of RLIMIT_NPROC.
 const RLIMIT_NPROC: usize = 6;
 
-/// Of namespaces there is only the one of mounts; for the others, loudly, what Linux answers that was built without them.
+/// Of namespaces there are those of mounts and of time; for the others, loudly, what Linux answers that was built without them.
 pub fn refuse_namespaces(ctx: &mut Ctx<'_>, flags: u64) -> Result<(), Stop> {
     if flags & (flag::NAMESPACES | flag::NEWTIME) == 0 {
         return Ok(());
@@ -81,7 +83,7 @@ pub fn refuse_namespaces(ctx: &mut Ctx<'_>, flags: u64) -> Result<(), Stop> {
     if flags & flag::NEWUSER == 0 && !creds::has(&ctx.task().creds, creds::cap::SYS_ADMIN) {
         return Err(Errno::EPERM.into());
     }
-    if flags & (flag::NAMESPACES | flag::NEWTIME) == flag::NEWNS {
+    if flags & (flag::NAMESPACES | flag::NEWTIME) & !(flag::NEWNS | flag::NEWTIME) == 0 {
         return Ok(());
     }
     let at = format!("task {}", ctx.tid.0);
@@ -278,6 +280,12 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
             parent.children.insert(group);
         }
     }
+    let new_time = if f & flag::NEWTIME != 0 {
+        k.time.namespaces += 1;
+        k.time.namespaces
+    } else {
+        0
+    };
     let mut regs = k.user_regs(tid);
     regs.ax = 0;
     if args.stack != 0 {
@@ -310,6 +318,11 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         exit_status: 0,
         futex: FutexWait::default(),
         trace: ptrace::Trace::default(),
+        time: {
+            let time = me.children_time.unwrap_or(me.time);
+            if new_time == 0 { time } else { TimeOffsets { id: new_time, ..time } }
+        },
+        children_time: None,
         ..me
     };
     task.cpu.icount = 0;
@@ -395,6 +408,15 @@ pub fn unshare(ctx: &mut Ctx<'_>, flags: u64) -> SysResult {
         }
     }
     refuse_namespaces(ctx, flags)?;
+    if flags & flag::FILES != 0 {
+        // A table that is copied must not be larger than one may be made now (dup_fd).
+        let limit = crate::vfs::procfs::sysctl::number(ctx.k, "fs/nr_open");
+        let table = ctx.k.fd_tables.get(ctx.task().fds).filter(|table| table.users > 1);
+        let highest = table.and_then(|table| table.fds.get_max().map(|(fd, _)| *fd));
+        if highest.is_some_and(|fd| i64::from(fd) >= limit) {
+            return Err(Errno::EMFILE.into());
+        }
+    }
     if flags & (flag::FS | flag::NEWNS) != 0 {
         let old = ctx.task().fs;
         if ctx.k.fs_contexts.get(old).is_some_and(|fs| fs.users > 1) {
@@ -406,6 +428,12 @@ pub fn unshare(ctx: &mut Ctx<'_>, flags: u64) -> SysResult {
     if flags & flag::NEWNS != 0 {
         let fs = ctx.task().fs;
         crate::vfs::mount::copy_namespace(ctx.k, fs);
+    }
+    if flags & flag::NEWTIME != 0 {
+        ctx.k.time.namespaces += 1;
+        let id = ctx.k.time.namespaces;
+        let task = ctx.task_mut();
+        task.children_time = Some(TimeOffsets { id, ..task.children_time.unwrap_or(task.time) });
     }
     if flags & flag::FILES != 0 {
         fdtable::unshare_table(ctx.k, ctx.tid);

@@ -160,6 +160,10 @@ pub struct Task {
     pub trace: ptrace::Trace,
     /// Filters of its calls.
     pub seccomp: seccomp::Seccomp,
+    /// Its time namespace.
+    pub time: TimeOffsets,
+    /// That of children to come and of the next program, if it is another.
+    pub children_time: Option<TimeOffsets>,
 }
 
 /// Page faults and context switches of a task, or sums of them.
@@ -239,6 +243,17 @@ impl Default for TaskAttrs {
             no_tsc: false,
         }
     }
+}
+
+/// A time namespace (time_namespaces(7)): what its clocks show more than the machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeOffsets {
+    /// Which one; 0 for the first.
+    pub id: u64,
+    /// Of the monotonic clocks, in ns.
+    pub monotonic: i64,
+    /// Of the clock since boot, in ns.
+    pub boot: i64,
 }
 
 /// What the way back to user mode must look at besides signals.
@@ -402,6 +417,8 @@ impl Task {
             futex: FutexWait::default(),
             trace: ptrace::Trace::default(),
             seccomp: seccomp::Seccomp::default(),
+            time: TimeOffsets::default(),
+            children_time: None,
         }
     }
 

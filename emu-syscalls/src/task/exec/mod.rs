@@ -234,6 +234,7 @@ fn commit(ctx: &mut Ctx<'_>, program: &Program, creds: Creds, loaded: load::Load
     let comm = base[..base.len().min(15)].to_vec();
     let task = ctx.k.task_mut(tid);
     task.comm = comm;
+    task.time = task.children_time.take().unwrap_or(task.time);
     task.creds = creds;
     task.clear_child_tid = 0;
     task.robust_list = (0, 0);
