@@ -6,11 +6,9 @@ use crate::calls::desc::fd_result;
 use crate::calls::poll::{Timeout, read_timespec};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::{File, FileId, flags};
-use crate::ipc::mqueue::{
-    MQueue, MqFile, NOTIFY_REMOVED, NOTIFY_WOKENUP, Tell, key, put, send_cookie,
-};
-use crate::net::Domain;
+use crate::ipc::mqueue::{MQueue, MqFile, NOTIFY_REMOVED, NOTIFY_WOKENUP, Tell, key, put, send_cookie};
 use crate::ipc::{MqId, Perm};
+use crate::net::Domain;
 use crate::task::wait::{OnSignal, Wait, Waiter};
 
 /// Limits without privilege (/proc/sys/fs/mqueue/*), and with.

@@ -165,7 +165,8 @@ pub(crate) fn ptrace(ctx: &mut Ctx<'_>, request: I64, pid: I64, addr: Addr, data
         req::SETSIGINFO => {
             let mut bytes = [0; 128];
             ctx.read_user(data, &mut bytes)?;
-            let signo = u8::try_from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).unwrap_or(0);
+            let signo =
+                u8::try_from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).unwrap_or(0);
             let trace = &mut ctx.k.task_mut(tid).trace;
             if trace.info.is_none() {
                 return Err(Errno::EINVAL.into());
@@ -312,7 +313,10 @@ fn set_user_regs(ctx: &mut Ctx<'_>, tid: TaskId, words: &[u64; USER_REGS]) -> Re
     let mut new = PtRegs::from_words(&first);
     let selectors = [new.cs, new.ss, words[23], words[24], words[25], words[26]];
     // A selector of user mode, or null where that may be (invalid_selector).
-    if selectors.iter().any(|selector| selector & 0xffff != 0 && selector & 3 != 3) || new.cs == 0 || new.ss == 0 {
+    if selectors.iter().any(|selector| selector & 0xffff != 0 && selector & 3 != 3)
+        || new.cs == 0
+        || new.ss == 0
+    {
         return Err(Errno::EIO);
     }
     if words[21] >= USER_END || words[22] >= USER_END {
@@ -410,7 +414,8 @@ fn set_debug_control(ctx: &mut Ctx<'_>, tid: TaskId, value: u64) -> Result<(), E
         let (kind, len) = (value >> (16 + index * 4) & 3, value >> (18 + index * 4) & 3);
         let mask = [0u64, 1, 7, 3][usize::try_from(len).unwrap_or(0)];
         // Port breakpoints are nobody's, and an instruction has no length.
-        if kind == 2 || (kind == 0 && len != 0) || addresses[usize::try_from(index).unwrap_or(0)] & mask != 0 {
+        if kind == 2 || (kind == 0 && len != 0) || addresses[usize::try_from(index).unwrap_or(0)] & mask != 0
+        {
             return Err(Errno::EINVAL);
         }
     }
@@ -475,7 +480,8 @@ fn peek_siginfo(ctx: &mut Ctx<'_>, tid: TaskId, args: Addr, data: Addr) -> SysRe
         return Err(Errno::EINVAL.into());
     }
     let task = ctx.k.task(tid);
-    let queue = if flags & SHARED != 0 { &ctx.k.group(task.group).pending.queue } else { &task.pending.queue };
+    let queue =
+        if flags & SHARED != 0 { &ctx.k.group(task.group).pending.queue } else { &task.pending.queue };
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
     let wanted = usize::try_from(count).unwrap_or(0);
     let infos: Vec<SigInfo> = queue.iter().skip(skip).take(wanted).cloned().collect();

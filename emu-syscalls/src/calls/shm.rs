@@ -5,8 +5,8 @@ use emu_core::mem::{PAGE_SIZE, PageProt};
 
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, Len};
-use crate::ipc;
 use crate::ctx::{Ctx, SysResult};
+use crate::ipc;
 use crate::mm::layout::TASK_SIZE;
 use crate::mm::map::{self, Limits, NewArea, Place};
 use crate::mm::shm::{SHM_DEST, SHM_LOCKED, SHMMAX, SHMMNI, Segment, ShmId, attachments, mark_destroyed};

@@ -4,10 +4,10 @@ use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32};
 use crate::calls::desc::fd_result;
 use crate::calls::poll::{read_timespec, write_timespec};
-use crate::time::Boot;
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::timerfd::{TimerFd, TimerFdFile, TimerFdId, expire};
 use crate::file::{File, FileId, OpenFile, flags};
+use crate::time::Boot;
 
 const CLOCK_REALTIME: i32 = 0;
 const CLOCK_MONOTONIC: i32 = 1;
@@ -89,7 +89,10 @@ pub(crate) fn timerfd_settime(
         0 => None,
         at if flags.0 & ABSTIME == 0 => Some(now.saturating_add(at)),
         at if wall => Some(now.saturating_add(at.saturating_sub(ctx.realtime_ns()))),
-        at => Some(ctx.from_namespace(at, if matches!(clock, 7 | CLOCK_BOOTTIME_ALARM) { Boot::Yes } else { Boot::No })),
+        at => Some(ctx.from_namespace(
+            at,
+            if matches!(clock, 7 | CLOCK_BOOTTIME_ALARM) { Boot::Yes } else { Boot::No },
+        )),
     };
     ctx.k.timerfds.set(timer, next, interval);
     expire(ctx.k, now);

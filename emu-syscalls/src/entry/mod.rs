@@ -21,8 +21,8 @@ use crate::mm::fault::{BadAccess, page_fault};
 use crate::mm::userfault;
 use crate::observe::Event;
 use crate::seam::Host;
-use crate::task::wait::{OnSignal, park};
 use crate::task::sighand::{SigInfo, sig};
+use crate::task::wait::{OnSignal, park};
 use crate::task::{RunState, TaskId, exit, init, ptrace, seccomp, signal};
 
 /// Where kernel stacks begin (Linux's vmalloc area).
@@ -339,7 +339,11 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
     if work.traced && !traced_call(k, host, tid, &call) {
         return;
     }
-    if work.seccomp && call.runs == 0 && !std::mem::take(&mut call.woken) && !filtered_call(k, host, tid, &call) {
+    if work.seccomp
+        && call.runs == 0
+        && !std::mem::take(&mut call.woken)
+        && !filtered_call(k, host, tid, &call)
+    {
         return;
     }
     call.runs += 1;

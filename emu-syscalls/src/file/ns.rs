@@ -51,7 +51,8 @@ pub fn of_task(k: &Kernel, tid: TaskId, name: &str) -> Option<NsFile> {
         flag::NEWTIME => time.id,
         _ => 0,
     };
-    let number = if later == 0 { first } else { 0xf000_0000 + later * 16 + flag.trailing_zeros() as u64 % 16 };
+    let number =
+        if later == 0 { first } else { 0xf000_0000 + later * 16 + flag.trailing_zeros() as u64 % 16 };
     let kind = name.trim_end_matches("_for_children");
     Some(NsFile { kind, flag, number, root: (flag == flag::NEWNS).then_some(root), time })
 }
@@ -74,7 +75,13 @@ impl FileOps for NsFile {
     fn stat(&self, _k: &Kernel, _id: FileId) -> crate::vfs::Stat {
         crate::vfs::Stat::anonymous(self.number, crate::vfs::ftype::S_IFREG | 0o444)
     }
-    fn ioctl(&self, ctx: &mut Ctx<'_>, _id: FileId, request: u32, _arg: crate::arg::Addr) -> crate::ctx::SysResult {
+    fn ioctl(
+        &self,
+        ctx: &mut Ctx<'_>,
+        _id: FileId,
+        request: u32,
+        _arg: crate::arg::Addr,
+    ) -> crate::ctx::SysResult {
         const NS_GET_NSTYPE: u32 = 0xb703;
         if request == NS_GET_NSTYPE {
             return Ok(self.flag);

@@ -243,7 +243,9 @@ fn register(ctx: &mut Ctx<'_>, uffd: UffdId, arg: Addr) -> Result<(), Errno> {
             // Memory files, and shared memory without a file.
             Backing::Object { shared: true, inode, .. } if modes & mode::WP == 0 => {
                 anonymous = false;
-                let lower = inode.and_then(|inode| ctx.k.vfs.get_inode(inode)).is_some_and(|inode| inode.lower.is_some());
+                let lower = inode
+                    .and_then(|inode| ctx.k.vfs.get_inode(inode))
+                    .is_some_and(|inode| inode.lower.is_some());
                 if lower {
                     return Err(Errno::EINVAL);
                 }
@@ -257,7 +259,8 @@ fn register(ctx: &mut Ctx<'_>, uffd: UffdId, arg: Addr) -> Result<(), Errno> {
     if !any {
         return Err(Errno::EINVAL);
     }
-    let taken = |held: &Registered, start: u64| start < range.end && held.end > range.start && held.uffd != uffd;
+    let taken =
+        |held: &Registered, start: u64| start < range.end && held.end > range.start && held.uffd != uffd;
     if mm.userfaults.ranges.iter().any(|(start, held)| taken(held, *start)) {
         return Err(Errno::EBUSY);
     }

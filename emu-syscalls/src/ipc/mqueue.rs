@@ -94,8 +94,7 @@ impl FileOps for MqFile {
             Some((group, Tell::Nothing)) => (group.0, 1, 0),
             Some((group, Tell::Cookie(..))) => (group.0, 2, 0),
         };
-        let text =
-            format!("QSIZE:{size:<10} NOTIFY:{kind:<5} SIGNO:{signal:<5} NOTIFY_PID:{pid:<6}\n");
+        let text = format!("QSIZE:{size:<10} NOTIFY:{kind:<5} SIGNO:{signal:<5} NOTIFY_PID:{pid:<6}\n");
         let start = usize::try_from(pos).unwrap_or(usize::MAX).min(text.len());
         let end = start.saturating_add(max).min(text.len());
         Ok(text.as_bytes()[start..end].to_vec())

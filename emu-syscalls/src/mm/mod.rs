@@ -27,9 +27,9 @@ pub mod object;
 pub mod remap;
 pub mod remote;
 pub mod shm;
-pub mod userfault;
 #[cfg(test)]
 mod tests;
+pub mod userfault;
 
 id! {
     /// A memory description, shared by `CLONE_VM`.

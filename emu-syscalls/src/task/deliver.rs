@@ -159,10 +159,7 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             && k.group(gid).dumpable == 1;
         let status = u32::from(signo) | if dumps { 0x80 } else { 0 };
         let task = k.task_mut(tid);
-        if signo != sig::KILL
-            && !task.trace.exit_told
-            && ptrace::wants(task, ptrace::option::TRACEEXIT)
-        {
+        if signo != sig::KILL && !task.trace.exit_told && ptrace::wants(task, ptrace::option::TRACEEXIT) {
             task.trace.exit_told = true;
             task.trace.injected = Some(info);
             ptrace::push_event(k, tid, ptrace::event::EXIT, u64::from(status));

@@ -9,8 +9,8 @@ use crate::file::fdtable;
 use crate::kernel::Kernel;
 use crate::mm;
 use crate::task::futex::FutexWait;
-use crate::task::sched::policy;
 use crate::task::ptrace::{self, event, option};
+use crate::task::sched::policy;
 use crate::task::sighand::{SigInfo, SigQueue, si, sig};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::task::{

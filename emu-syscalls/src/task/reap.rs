@@ -242,7 +242,14 @@ fn look_at_tracees(k: &mut Kernel, tid: TaskId, who: Who, options: u32) -> Looke
             }
             let (code, si_status) = exit_code_and_status(exit.status);
             let (child, uid) = (GroupId(exit.tid.0), exit.uid);
-            return Looked::Found(Found { child, status: exit.status, code, si_status, uid, usage: exit.usage });
+            return Looked::Found(Found {
+                child,
+                status: exit.status,
+                code,
+                si_status,
+                uid,
+                usage: exit.usage,
+            });
         }
     }
     for tracee in k.group(me).tracees.clone() {

@@ -53,8 +53,7 @@ pub fn send(k: &mut Kernel, to: To, info: SigInfo) -> Result<(), Errno> {
     let Some(task) = k.tasks.get(main) else { return Ok(()) };
     let action = action_of(k, main, signo);
     let traced = task.trace.tracer.is_some() && signo != sig::KILL;
-    if !traced
-        && !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
+    if !traced && !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
         return Ok(());
     }
     let limit = k.group(gid).rlimits[RLIMIT_SIGPENDING].0;

@@ -254,9 +254,7 @@ pub fn read_at(
     match node {
         ProcNode::Path("kmsg") => Some(read_kmsg(k, viewer, max)),
         ProcNode::Task { tid, name: "mem", .. } => Some(pid::read_mem(k, host, viewer, *tid, offset, max)),
-        ProcNode::Task { tid, name: "pagemap", .. } => {
-            Some(pid::read_pagemap(k, viewer, *tid, offset, max))
-        }
+        ProcNode::Task { tid, name: "pagemap", .. } => Some(pid::read_pagemap(k, viewer, *tid, offset, max)),
         _ => None,
     }
 }

@@ -238,7 +238,10 @@ pub(crate) fn lookup(
             })
         }
         "ns" => {
-            let (name, _) = ns::KINDS.iter().find(|(known, ..)| known.as_bytes() == name).map(|(name, flag, _)| (*name, flag))?;
+            let (name, _) = ns::KINDS
+                .iter()
+                .find(|(known, ..)| known.as_bytes() == name)
+                .map(|(name, flag, _)| (*name, flag))?;
             Some(ProcNode::Ns { tid, name })
         }
         "net" => {
@@ -416,7 +419,8 @@ fn set_timens_offsets(k: &mut Kernel, viewer: TaskId, tid: TaskId, data: &[u8]) 
         if !(0..1_000_000_000).contains(&ns) || changes.len() == 2 {
             return Err(Errno::EINVAL);
         }
-        let offset = seconds.checked_mul(1_000_000_000).and_then(|all| all.checked_add(ns)).ok_or(Errno::ERANGE)?;
+        let offset =
+            seconds.checked_mul(1_000_000_000).and_then(|all| all.checked_add(ns)).ok_or(Errno::ERANGE)?;
         changes.push((boot, offset));
     }
     if !peer::capable(k, viewer, CAP_SYS_TIME) {
