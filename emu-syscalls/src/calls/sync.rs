@@ -23,6 +23,9 @@ pub(crate) fn truncate(ctx: &mut Ctx<'_>, path: Path, length: I64) -> SysResult 
     }
     want_write(ctx.k, loc)?;
     permission(ctx, id, MAY_WRITE)?;
+    if ctx.k.vfs.inode(id).is_fixed() {
+        return Err(Errno::EPERM.into());
+    }
     resize(ctx, id, size)?;
     ops::truncate(ctx, loc, id, size)?;
     Ok(0)

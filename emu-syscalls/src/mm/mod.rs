@@ -24,6 +24,7 @@ pub mod fault;
 pub mod layout;
 pub mod map;
 pub mod object;
+pub mod policy;
 pub mod remap;
 pub mod remote;
 pub mod shm;
@@ -163,6 +164,8 @@ pub struct Mm {
     pub membarrier: u32,
     /// Contexts of io_setup(2) by the address of their page.
     pub aio: imbl::OrdMap<u64, aio::AioContext>,
+    /// Memory policies of ranges.
+    pub policies: policy::Policies,
     /// Ranges whose faults user space answers.
     pub userfaults: userfault::Userfaults,
     /// Tasks that share it.
@@ -194,6 +197,7 @@ impl Mm {
             thp_disabled: false,
             membarrier: 0,
             aio: imbl::OrdMap::new(),
+            policies: policy::Policies::default(),
             userfaults: userfault::Userfaults::default(),
             users: 1,
         }

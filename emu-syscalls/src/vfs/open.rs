@@ -155,6 +155,10 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             want_write(ctx.k, loc)?;
         }
         permission(ctx, id, access)?;
+        let only_append = ctx.k.vfs.inode(id).fsflags & crate::vfs::fsflag::APPEND != 0 && writes;
+        if only_append && (open_flags & flags::O_APPEND == 0 || open_flags & flags::O_TRUNC != 0) {
+            return Err(Errno::EPERM.into());
+        }
         if open_flags & flags::O_NOATIME != 0 && !owner_or_capable(ctx, id) {
             return Err(Errno::EPERM.into());
         }
