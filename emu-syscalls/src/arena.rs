@@ -57,10 +57,17 @@ impl<K, T: fmt::Debug> fmt::Debug for Arena<K, T> {
 impl<K: Id, T: Clone> Arena<K, T> {
     /// Adds an object under a new id.
     pub fn insert(&mut self, value: T) -> K {
-        let raw = self.next;
-        self.next = self.next.checked_add(1).expect("fewer than 2^32 objects are ever made");
+        let mut raw = self.next;
+        while self.items.contains_key(&raw) {
+            raw = raw.checked_add(1).expect("fewer than 2^32 objects are ever made");
+        }
+        self.next = raw.checked_add(1).expect("fewer than 2^32 objects are ever made");
         self.items.insert(raw, Arc::new(value));
         K::from_raw(raw)
+    }
+    /// Puts an object under a free id that somebody chose; ids given out later go on as before.
+    pub fn insert_chosen(&mut self, id: K, value: T) {
+        self.items.insert(id.raw(), Arc::new(value));
     }
     /// Puts an object under an id chosen by the caller (pids), replacing what is there.
     pub fn insert_at(&mut self, id: K, value: T) {

@@ -105,6 +105,10 @@ pub struct Kernel {
     pub eventfds: Arena<EventFdId, EventFd>,
     /// Timers of timerfd.
     pub timerfds: TimerFds,
+    /// Files of namespaces, by kind and number.
+    pub ns_files: imbl::OrdMap<(u64, u64), FileId>,
+    /// Userfaultfd instances.
+    pub uffds: Arena<crate::file::userfault::UffdId, crate::file::userfault::Uffd>,
     /// Inotify instances.
     pub inotifies: Inotifies,
     /// Sockets.
@@ -173,6 +177,8 @@ impl Kernel {
             epolls: Epolls::default(),
             eventfds: Arena::default(),
             timerfds: TimerFds::default(),
+            ns_files: imbl::OrdMap::new(),
+            uffds: Arena::default(),
             inotifies: Inotifies::default(),
             net: Net::default(),
             ipc: crate::ipc::Ipc::default(),

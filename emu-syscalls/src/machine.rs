@@ -306,7 +306,7 @@ fn wanted(k: &Kernel, key: WaitKey) -> bool {
 
 /// Whether a task waits for nothing but a signal.
 fn awaits_signal(k: &Kernel) -> bool {
-    k.tasks.iter().any(|(_, task)| match &task.state {
+    k.tasks.iter().filter(|(tid, _)| *tid != crate::task::init::TASK).any(|(_, task)| match &task.state {
         RunState::Parked(wait) => {
             wait.keys.iter().all(|key| matches!(key, WaitKey::Never | WaitKey::Signal(_)))
         }
@@ -318,6 +318,7 @@ fn awaits_signal(k: &Kernel) -> bool {
 fn deadlock_report(k: &Kernel) -> Vec<String> {
     k.tasks
         .iter()
+        .filter(|(tid, _)| *tid != crate::task::init::TASK)
         .map(|(tid, task)| {
             let name = String::from_utf8_lossy(&task.comm);
             let call =

@@ -5,6 +5,7 @@ use crate::arg::{Addr, I32};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::task::{GroupId, creds, reap};
+use crate::time::Boot;
 use crate::time::timer::{TimerClock, cpu_clock_ns};
 use crate::time::{NS_PER_SEC, duration_ns};
 
@@ -62,7 +63,10 @@ pub(crate) fn read_clock(ctx: &mut Ctx<'_>, clock: Clock) -> Result<u64, Errno> 
     const TAI_OFFSET_NS: u64 = 0;
     Ok(match clock {
         Clock::Realtime => ctx.realtime_ns(),
-        Clock::Monotonic | Clock::Boot => ctx.now_ns(),
+        Clock::Monotonic | Clock::Boot => {
+            let now = ctx.now_ns();
+            ctx.to_namespace(now, if clock == Clock::Boot { Boot::Yes } else { Boot::No })
+        }
         Clock::Tai => ctx.realtime_ns() + TAI_OFFSET_NS,
         Clock::Cpu(clock) => cpu_clock_ns(ctx.k, clock).ok_or(Errno::EINVAL)?,
     })
@@ -236,7 +240,8 @@ pub(crate) fn clock_nanosleep(
         (Some(deadline), ..) => deadline,
         (None, false, _) => ctx.now_ns().saturating_add(ns),
         (None, true, Clock::Realtime | Clock::Tai) => ctx.realtime_to_monotonic(ns),
-        (None, true, _) => ns,
+        (None, true, Clock::Boot) => ctx.from_namespace(ns, Boot::Yes),
+        (None, true, _) => ctx.from_namespace(ns, Boot::No),
     };
     ctx.call.deadline_ns = Some(deadline);
     let remain = if absolute { None } else { remain.non_null() };

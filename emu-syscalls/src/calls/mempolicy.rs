@@ -159,7 +159,8 @@ pub(crate) fn get_mempolicy(
             ctx.read_user(addr, &mut byte)?;
             (0, false)
         } else {
-            let policy = ctx.task().attrs.mempolicy;
+            let policy =
+                ctx.k.mms.get(id).and_then(|mm| mm.policies.get(addr.0)).or(ctx.task().attrs.mempolicy);
             (policy.unwrap_or(mode::DEFAULT), shows_node(policy))
         }
     } else {
@@ -225,11 +226,14 @@ pub(crate) fn mbind(
         return Err(Errno::EPERM.into());
     }
     let Some(range) = pages(addr.0, len.0)? else { return Ok(0) };
-    new_policy(kind, mode_flags, nodes)?;
+    let policy = new_policy(kind, mode_flags, nodes)?;
     let id = ctx.mm_id()?;
     // Every page is on the one node that a valid policy can name: there is nothing to move.
-    if range.end > USER_END || !ctx.k.mms.get(id).is_some_and(|mm| mm.covers(range)) {
+    if range.end > USER_END || !ctx.k.mms.get(id).is_some_and(|mm| mm.covers(range.clone())) {
         return Err(Errno::EFAULT.into());
+    }
+    if let Some(mm) = ctx.k.mms.get_mut(id) {
+        mm.policies.set(range, policy);
     }
     Ok(0)
 }

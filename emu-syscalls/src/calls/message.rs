@@ -177,7 +177,9 @@ fn send(
 ) -> SysResult {
     let (file, id) = socket_of(ctx, sockfd)?;
     if flags & msg::OOB != 0 {
-        return Err(Stop::Unsupported("MSG_OOB"));
+        // Only byte streams know urgent data.
+        let stream = ctx.k.net.get(id)?.kind == Kind::Stream;
+        return Err(if stream { Stop::Unsupported("MSG_OOB") } else { Errno::EOPNOTSUPP.into() });
     }
     if flags & msg::FASTOPEN != 0 {
         return Err(Stop::Unsupported("MSG_FASTOPEN"));
@@ -398,7 +400,9 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
     let (file, id) = socket_of(ctx, sockfd)?;
     if flags & msg::OOB != 0 {
         // Nothing urgent ever comes.
-        return Err(Errno::EINVAL.into());
+        let socket = ctx.k.net.get(id)?;
+        let knows = socket.kind == Kind::Stream || matches!(socket.domain, Domain::Inet | Domain::Inet6);
+        return Err(if knows { Errno::EINVAL } else { Errno::EOPNOTSUPP }.into());
     }
     if flags & msg::ERRQUEUE != 0 {
         return Err(Errno::EAGAIN.into());

@@ -50,8 +50,10 @@ pub(crate) fn setdomainname(ctx: &mut Ctx<'_>, name: Addr, len: I32) -> SysResul
 /// `sysinfo(2)`
 pub(crate) fn sysinfo(ctx: &mut Ctx<'_>, info: Addr) -> SysResult {
     let now = ctx.now_ns();
+    let now = ctx.to_namespace(now, crate::time::Boot::Yes);
     let uptime = now.saturating_sub(ctx.k.time.boot_ns).div_ceil(crate::time::NS_PER_SEC);
-    let load = (ctx.k.sched.len() as u64) << 16;
+    // As /proc/loadavg says.
+    let load = 0u64;
     let total = ctx.k.mem.limit();
     let free = total.saturating_sub(ctx.k.mem.used());
     let mut bytes = [0u8; 112];
@@ -91,4 +93,15 @@ pub(crate) fn getrandom(ctx: &mut Ctx<'_>, buf: OutBuf<1>, buflen: Len, flags: U
         }
     }
     Ok(done)
+}
+
+/// `userfaultfd(2)`
+pub(crate) fn userfaultfd(ctx: &mut Ctx<'_>, flags: I32) -> SysResult {
+    const USER_MODE_ONLY: u32 = 1;
+    let bits = flags.0.cast_unsigned();
+    let allowed = crate::vfs::procfs::sysctl::number(ctx.k, "vm/unprivileged_userfaultfd") != 0;
+    if bits & USER_MODE_ONLY == 0 && !allowed {
+        need(&ctx.task().creds, cap::SYS_PTRACE)?;
+    }
+    crate::file::userfault::make(ctx, bits)
 }

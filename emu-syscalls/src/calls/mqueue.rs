@@ -6,8 +6,9 @@ use crate::calls::desc::fd_result;
 use crate::calls::poll::{Timeout, read_timespec};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::{File, FileId, flags};
-use crate::ipc::mqueue::{MQueue, MqFile, key, put};
+use crate::ipc::mqueue::{MQueue, MqFile, NOTIFY_REMOVED, NOTIFY_WOKENUP, Tell, key, put, send_cookie};
 use crate::ipc::{MqId, Perm};
+use crate::net::Domain;
 use crate::task::wait::{OnSignal, Wait, Waiter};
 
 /// Limits without privilege (/proc/sys/fs/mqueue/*), and with.
@@ -155,8 +156,10 @@ pub(crate) fn mq_timedsend(
     let queue = ctx.k.ipc.mqueues.get_mut(id).ok_or(Errno::EBADF)?;
     queue.push(msg_prio.0, data);
     let notify = if was_empty && !receives { queue.notify.take() } else { None };
-    if let Some((group, signal, value)) = notify.filter(|(_, signal, _)| *signal != 0) {
-        tell(ctx, group, signal, value);
+    match notify {
+        Some((group, Tell::Signal(signal, value))) => tell(ctx, group, signal, value),
+        Some((_, Tell::Cookie(socket, cookie))) => send_cookie(ctx.k, socket, cookie, NOTIFY_WOKENUP),
+        Some((_, Tell::Nothing)) | None => {}
     }
     ctx.k.wake(key(id));
     Ok(0)
@@ -214,12 +217,20 @@ pub(crate) fn mq_notify(ctx: &mut Ctx<'_>, mqdes: Fd, sevp: Addr) -> SysResult {
         let value = ctx.read_u64(sevp)?;
         let signal = ctx.read_u32(sevp.at(8))?;
         match ctx.read_u32(sevp.at(12))? {
-            SIGEV_NONE => Some((0, value)),
+            SIGEV_NONE => Some(Tell::Nothing),
             SIGEV_SIGNAL => {
                 let signal = u8::try_from(signal).ok().filter(|signal| (1..=64).contains(signal));
-                Some((signal.ok_or(Errno::EINVAL)?, value))
+                Some(Tell::Signal(signal.ok_or(Errno::EINVAL)?, value))
             }
-            SIGEV_THREAD => return Err(Stop::Unsupported("mq_notify SIGEV_THREAD")),
+            SIGEV_THREAD => {
+                let mut cookie = [0; 32];
+                ctx.read_user(Addr(value), &mut cookie)?;
+                let (_, socket) = super::socket::socket_of(ctx, Fd(signal.cast_signed()))?;
+                if ctx.k.net.get(socket)?.domain != Domain::Netlink {
+                    return Err(Errno::EINVAL.into());
+                }
+                Some(Tell::Cookie(socket, cookie))
+            }
             _ => return Err(Errno::EINVAL.into()),
         }
     };
@@ -227,10 +238,15 @@ pub(crate) fn mq_notify(ctx: &mut Ctx<'_>, mqdes: Fd, sevp: Addr) -> SysResult {
     let group = ctx.task().group;
     let queue = ctx.k.ipc.mqueues.get_mut(id).ok_or(Errno::EBADF)?;
     match (wanted, queue.notify) {
-        (None, Some((owner, ..))) if owner == group => queue.notify = None,
+        (None, Some((owner, how))) if owner == group => {
+            queue.notify = None;
+            if let Tell::Cookie(socket, cookie) = how {
+                send_cookie(ctx.k, socket, cookie, NOTIFY_REMOVED);
+            }
+        }
         (None, _) => {}
         (Some(_), Some(_)) => return Err(Errno::EBUSY.into()),
-        (Some((signal, value)), None) => queue.notify = Some((group, signal, value)),
+        (Some(how), None) => queue.notify = Some((group, how)),
     }
     Ok(0)
 }

@@ -3,13 +3,12 @@
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, I64, Len};
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::ipc::{Msg, MsgId, MsgQueue, Perm, msg_key};
+use crate::ipc::{self, Msg, MsgId, MsgQueue, Perm, msg_key};
 use crate::task::wait::{OnSignal, Wait};
 
 /// Bytes in a message, bytes in a queue, queues (/proc/sys/kernel/msg*).
 const MSGMAX: u64 = 8192;
 const MSGMNB: u64 = 16384;
-const MSGMNI: usize = 32000;
 const IPC_CREAT: i32 = 0o1000;
 const IPC_EXCL: i32 = 0o2000;
 const IPC_NOWAIT: i32 = 0o4000;
@@ -32,8 +31,8 @@ fn queue_of<'a>(ctx: &'a Ctx<'_>, id: i32) -> Result<(MsgId, &'a MsgQueue), Errn
 /// `msgget(2)`
 pub(crate) fn msgget(ctx: &mut Ctx<'_>, key: I32, msgflg: I32) -> SysResult {
     let flags = msgflg.0;
-    let found = ctx.k.ipc.queues.iter().find(|(_, q)| key.0 != 0 && q.perm.key == key.0);
-    if let Some((id, queue)) = found {
+    let found = ctx.k.ipc.msg_keys.get(&key.0).copied();
+    if let Some((id, queue)) = found.and_then(|id| Some((id, ctx.k.ipc.queues.get(id)?))) {
         if flags & IPC_CREAT != 0 && flags & IPC_EXCL != 0 {
             return Err(Errno::EEXIST.into());
         }
@@ -44,7 +43,7 @@ pub(crate) fn msgget(ctx: &mut Ctx<'_>, key: I32, msgflg: I32) -> SysResult {
     if key.0 != 0 && flags & IPC_CREAT == 0 {
         return Err(Errno::ENOENT.into());
     }
-    if ctx.k.ipc.queues.len() >= MSGMNI {
+    if ctx.k.ipc.queues.len() >= ipc::limit(ctx.k, "kernel/msgmni") {
         return Err(Errno::ENOSPC.into());
     }
     let now = seconds(ctx);
@@ -56,7 +55,11 @@ pub(crate) fn msgget(ctx: &mut Ctx<'_>, key: I32, msgflg: I32) -> SysResult {
         times: (0, 0, now),
         pids: (0, 0),
     };
-    Ok(u64::from(ctx.k.ipc.queues.insert(queue).0))
+    let id = ipc::insert(ctx.k, "sys/kernel/msg_next_id", |k| &mut k.ipc.queues, queue);
+    if key.0 != 0 {
+        ctx.k.ipc.msg_keys.insert(key.0, id);
+    }
+    Ok(u64::from(id.0))
 }
 
 fn block(id: MsgId, flags: i32, full: Errno) -> Stop {
@@ -156,7 +159,12 @@ pub(crate) fn msgctl(ctx: &mut Ctx<'_>, msqid: I32, cmd: I32, buf: Addr) -> SysR
     const SET: i32 = 1;
     const STAT: i32 = 2;
     const INFO: i32 = 3;
+    const MSG_STAT: i32 = 11;
     const MSG_INFO: i32 = 12;
+    const MSG_STAT_ANY: i32 = 13;
+    if msqid.0 < 0 || cmd.0 < 0 {
+        return Err(Errno::EINVAL.into());
+    }
     if matches!(cmd.0, INFO | MSG_INFO) {
         return info(ctx, buf, cmd.0 == MSG_INFO);
     }
@@ -165,7 +173,9 @@ pub(crate) fn msgctl(ctx: &mut Ctx<'_>, msqid: I32, cmd: I32, buf: Addr) -> SysR
     match cmd.0 {
         RMID => {
             queue.perm.owns(&creds)?;
-            ctx.k.ipc.queues.remove(id);
+            if let Some(gone) = ctx.k.ipc.queues.remove(id) {
+                ctx.k.ipc.msg_keys.remove(&gone.perm.key);
+            }
         }
         SET => {
             queue.perm.owns(&creds)?;
@@ -183,8 +193,10 @@ pub(crate) fn msgctl(ctx: &mut Ctx<'_>, msqid: I32, cmd: I32, buf: Addr) -> SysR
                 queue.times.2 = now;
             }
         }
-        STAT => {
-            queue.perm.permit(&creds, 4)?;
+        STAT | MSG_STAT | MSG_STAT_ANY => {
+            if cmd.0 != MSG_STAT_ANY {
+                queue.perm.permit(&creds, 4)?;
+            }
             let mut bytes = queue.perm.to_bytes();
             let times = [queue.times.0, queue.times.1, queue.times.2];
             let sizes = [queue.bytes, queue.messages.len() as u64, queue.limit];
@@ -195,9 +207,9 @@ pub(crate) fn msgctl(ctx: &mut Ctx<'_>, msqid: I32, cmd: I32, buf: Addr) -> SysR
             bytes.extend_from_slice(&queue.pids.1.to_le_bytes());
             bytes.resize(120, 0);
             ctx.write_user(buf, &bytes)?;
-            return Ok(0);
+            // The index of the other two is the number itself (Linux: the low bits of it).
+            return Ok(if cmd.0 == STAT { 0 } else { u64::from(id.0) });
         }
-        11 | 13 => return Err(Stop::Unsupported("msgctl MSG_STAT")),
         _ => return Err(Errno::EINVAL.into()),
     }
     ctx.k.wake(msg_key(id));

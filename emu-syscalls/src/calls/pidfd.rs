@@ -8,6 +8,8 @@ use crate::file::fdtable::{get_file, put_file};
 use crate::file::pidfd::PidFdFile;
 use crate::file::{File, flags};
 use crate::task::{GroupId, TaskId};
+use crate::vfs::InodeKind;
+use crate::vfs::synth::Synth;
 
 /// `CAP_SYS_PTRACE`
 const CAP_SYS_PTRACE: u64 = 1 << 19;
@@ -37,6 +39,20 @@ pub(crate) fn process(ctx: &Ctx<'_>, pidfd: Fd) -> Result<GroupId, Errno> {
     match &ctx.file(id).kind {
         File::PidFd(file) => Ok(file.group),
         _ => Err(Errno::EBADF),
+    }
+}
+
+/// Whether a pidfd was opened with `PIDFD_NONBLOCK`.
+pub(crate) fn nonblocking(ctx: &Ctx<'_>, pidfd: Fd) -> bool {
+    ctx.fd(pidfd).is_ok_and(|id| ctx.file(id).flags & flags::O_NONBLOCK != 0)
+}
+
+/// The process that a descriptor of /proc/PID names, which passes for a pidfd where signals are sent.
+fn process_of_directory(ctx: &Ctx<'_>, pidfd: Fd) -> Option<GroupId> {
+    let loc = ctx.file(ctx.fd(pidfd).ok()?).loc?;
+    match &ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).kind {
+        InodeKind::Synth(Synth::Proc(node)) => node.process_directory().map(|tid| GroupId(tid.0)),
+        _ => None,
     }
 }
 
@@ -83,6 +99,9 @@ pub(crate) fn pidfd_send_signal(ctx: &mut Ctx<'_>, pidfd: Fd, sig: I32, info: Ad
     if flags.0 != 0 {
         return Err(Errno::EINVAL.into());
     }
-    let group = process(ctx, pidfd)?;
+    let group = match process(ctx, pidfd) {
+        Err(Errno::EBADF) if ctx.fd(pidfd).is_ok() => process_of_directory(ctx, pidfd).ok_or(Errno::EBADF)?,
+        group => group?,
+    };
     super::signal::send_to_process(ctx, group, sig, info)
 }

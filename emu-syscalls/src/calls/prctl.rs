@@ -23,6 +23,7 @@ mod pr {
     pub(super) const SET_NAME: i32 = 15;
     pub(super) const GET_NAME: i32 = 16;
     pub(super) const GET_SECCOMP: i32 = 21;
+    pub(super) const SET_SECCOMP: i32 = 22;
     pub(super) const CAPBSET_READ: i32 = 23;
     pub(super) const CAPBSET_DROP: i32 = 24;
     pub(super) const GET_TSC: i32 = 25;
@@ -82,7 +83,12 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
             bytes[..len].copy_from_slice(&name[..len]);
             ctx.write_user(Addr(a2), &bytes)?;
         }
-        pr::GET_SECCOMP => {}
+        pr::GET_SECCOMP => return Ok(u64::from(ctx.task().seccomp.mode())),
+        pr::SET_SECCOMP => match a2 {
+            1 => return super::seccomp::set_strict(ctx),
+            2 => return super::seccomp::set_filter(ctx, 0, Addr(arg3.0)),
+            _ => return Err(Errno::EINVAL.into()),
+        },
         pr::CAPBSET_READ => {
             let bit = capability(a2)?;
             return Ok(ctx.task().creds.cap_bounding >> bit & 1);
@@ -107,7 +113,8 @@ pub(crate) fn prctl(ctx: &mut Ctx<'_>, option: I32, arg2: U64, arg3: U64, arg4: 
         pr::SET_SECUREBITS => set_securebits(ctx, a2)?,
         pr::SET_TIMERSLACK => {
             let task = ctx.task_mut();
-            task.attrs.timer_slack_ns = if a2 == 0 || a2 > i64::MAX.unsigned_abs() { 50_000 } else { a2 };
+            let default = task.attrs.default_slack_ns;
+            task.attrs.timer_slack_ns = if a2 == 0 || a2 > i64::MAX.unsigned_abs() { default } else { a2 };
         }
         pr::GET_TIMERSLACK => return Ok(ctx.task().attrs.timer_slack_ns),
         // There are no machine checks to be killed by: the default policy is reported.
@@ -293,15 +300,19 @@ pub(crate) fn arch_prctl(ctx: &mut Ctx<'_>, code: I32, addr: Addr) -> SysResult 
     Ok(0)
 }
 
+/// `STICKY_TIMEOUTS`: select and the like leave the time as it was.
+pub(crate) const STICKY_TIMEOUTS: u32 = 0x0400_0000;
+const READ_IMPLIES_EXEC: u32 = 0x0040_0000;
+const MMAP_PAGE_ZERO: u32 = 0x0010_0000;
+
 /// `personality(2)`
 pub(crate) fn personality(ctx: &mut Ctx<'_>, persona: U32) -> SysResult {
     let old = ctx.task().attrs.personality;
     if persona.0 != u32::MAX {
-        // PER_LINUX with ADDR_NO_RANDOMIZE and what changes nothing here; other execution domains are gaps.
-        if persona.0 & 0xff != 0 && persona.0 & 0xff != 8 {
+        // The domain itself changes nothing on x86-64; of the flags two would change memory.
+        if persona.0 & (READ_IMPLIES_EXEC | MMAP_PAGE_ZERO) != 0 {
             let at = format!("task {}", ctx.tid.0);
-            ctx.k.gap(format!("personality {:#x}", persona.0), at);
-            return Err(Errno::EINVAL.into());
+            ctx.k.gap(format!("personality {:#x}: READ_IMPLIES_EXEC, MMAP_PAGE_ZERO", persona.0), at);
         }
         ctx.task_mut().attrs.personality = persona.0;
     }

@@ -107,6 +107,70 @@ pub(crate) fn unshare(ctx: &mut Ctx<'_>, flags: U64) -> SysResult {
     fork::unshare(ctx, flags.0)
 }
 
+/// `setns(2)`
+pub(crate) fn setns(ctx: &mut Ctx<'_>, fd: crate::arg::Fd, nstype: I32) -> SysResult {
+    use crate::file::File;
+    let id = ctx.fd(fd)?;
+    let wanted = u64::from(nstype.0.cast_unsigned());
+    let spaces = match &ctx.file(id).kind {
+        File::Ns(ns) => {
+            if wanted != 0 && wanted != ns.flag {
+                return Err(Errno::EINVAL.into());
+            }
+            vec![*ns]
+        }
+        File::PidFd(pidfd) => {
+            if wanted == 0 || wanted & !(flag::NAMESPACES | flag::NEWTIME) != 0 {
+                return Err(Errno::EINVAL.into());
+            }
+            let group = ctx.k.groups.get(pidfd.group).filter(|group| group.status.is_none());
+            let target = group.ok_or(Errno::ESRCH)?.leader();
+            crate::task::ptrace::may_access(ctx.k, ctx.tid, target)?;
+            let kinds = crate::file::ns::KINDS.iter();
+            kinds
+                .filter(|(name, flag, _)| wanted & flag != 0 && !name.ends_with("_for_children"))
+                .filter_map(|(name, ..)| crate::file::ns::of_task(ctx.k, target, name))
+                .collect()
+        }
+        _ => return Err(Errno::EINVAL.into()),
+    };
+    for ns in &spaces {
+        // One's own user namespace cannot be entered again.
+        if ns.flag == flag::NEWUSER {
+            return Err(Errno::EINVAL.into());
+        }
+        creds::need(&ctx.task().creds, creds::cap::SYS_ADMIN)?;
+        let threads = ctx.group().threads.len();
+        let shared = ctx.k.fs_contexts.get(ctx.task().fs).is_some_and(|fs| fs.users > 1);
+        if ns.flag == flag::NEWNS && shared || ns.flag == flag::NEWTIME && threads > 1 {
+            return Err(if ns.flag == flag::NEWNS { Errno::EINVAL } else { Errno::EUSERS }.into());
+        }
+    }
+    for ns in spaces {
+        if let Some(root) = ns.root {
+            if !ctx.k.vfs.mounts.contains(root.mount) {
+                return Err(Errno::EINVAL.into());
+            }
+            let id = ctx.task().fs;
+            let old = ctx.k.fs_contexts.get(id).map(|fs| fs.root.mount);
+            if let Some(fs) = ctx.k.fs_contexts.get_mut(id) {
+                fs.root = root;
+                fs.cwd = root;
+            }
+            crate::vfs::tree::sweep_orphans(ctx.k);
+            if let Some(old) = old {
+                crate::vfs::mount::leave_namespace(ctx.k, old);
+            }
+        }
+        if ns.flag == flag::NEWTIME {
+            let task = ctx.task_mut();
+            task.time = ns.time;
+            task.children_time = None;
+        }
+    }
+    Ok(0)
+}
+
 /// `exit(2)`: of the thread.
 pub(crate) fn exit(ctx: &mut Ctx<'_>, status: I32) -> SysResult {
     exit::exit_thread(ctx.k, ctx.host, ctx.tid, exit::exited(status.0));
@@ -200,7 +264,13 @@ pub(crate) fn waitid(
         3 if id.0 >= 0 => Who::Process(super::pidfd::process(ctx, crate::arg::Fd(id.0))?),
         _ => return Err(Errno::EINVAL.into()),
     };
-    let found = wait_for(ctx, who, options)?;
+    let found = match wait_for(ctx, who, options) {
+        // A pidfd that does not block makes the wait not block (pidfd_open(2)).
+        Err(Stop::Block(_)) if idtype.0 == 3 && super::pidfd::nonblocking(ctx, crate::arg::Fd(id.0)) => {
+            return Err(Errno::EAGAIN.into());
+        }
+        found => found?,
+    };
     if let (Some(found), Some(rusage)) = (&found, rusage.non_null()) {
         ctx.write_user(rusage, &rusage_bytes(&found.usage))?;
     }

@@ -335,7 +335,7 @@ pub(crate) fn ioprio_set(ctx: &mut Ctx<'_>, which: I32, who: I32, ioprio: I32) -
     if class == 1 && !creds::has(&ctx.task().creds, creds::cap::SYS_ADMIN) {
         return Err(Errno::EPERM.into());
     }
-    let tasks = chosen(ctx, which.0 - 1, who.0)?;
+    let tasks = chosen(ctx, which.0.saturating_sub(1), who.0)?;
     if tasks.is_empty() {
         return Err(Errno::ESRCH.into());
     }
@@ -347,7 +347,7 @@ pub(crate) fn ioprio_set(ctx: &mut Ctx<'_>, which: I32, who: I32, ioprio: I32) -
 
 /// `ioprio_get(2)`
 pub(crate) fn ioprio_get(ctx: &mut Ctx<'_>, which: I32, who: I32) -> SysResult {
-    let tasks = chosen(ctx, which.0 - 1, who.0)?;
+    let tasks = chosen(ctx, which.0.saturating_sub(1), who.0)?;
     let found = tasks.iter().filter_map(|tid| ctx.k.tasks.get(*tid)).map(|task| task.attrs.ioprio).max();
     Ok(u64::from(found.ok_or(Errno::ESRCH)?))
 }

@@ -36,7 +36,8 @@ pub(crate) fn select(
     };
     let until = Timeout::after(ctx, span);
     let result = select_until(ctx, nfds, [readfds, writefds, exceptfds], until);
-    if timeout != Addr::NULL && ends_now(ctx, &result) {
+    let sticky = ctx.task().attrs.personality & super::prctl::STICKY_TIMEOUTS != 0;
+    if timeout != Addr::NULL && !sticky && ends_now(ctx, &result) {
         let left = time_left(ctx, until);
         // Linux: a timeval that cannot be written does not fail the call (poll_select_finish).
         let _ = ctx.write_u64(timeout, left / 1_000_000_000);
@@ -63,7 +64,8 @@ pub(crate) fn pselect6(
     let until = Timeout::after(ctx, span);
     enter_mask(ctx, mask, size)?;
     let result = select_until(ctx, nfds, [readfds, writefds, exceptfds], until);
-    if timeout != Addr::NULL && ends_now(ctx, &result) {
+    let sticky = ctx.task().attrs.personality & super::prctl::STICKY_TIMEOUTS != 0;
+    if timeout != Addr::NULL && !sticky && ends_now(ctx, &result) {
         let left = time_left(ctx, until);
         let _ = write_timespec(ctx, timeout, left);
     }

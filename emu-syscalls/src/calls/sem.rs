@@ -4,14 +4,13 @@ use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, U32, U64};
 use crate::calls::poll::{Timeout, ends_now, read_timespec};
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::ipc::{Perm, Sem, SemId, SemSet, sem_key};
+use crate::ipc::{self, Perm, Sem, SemId, SemSet, sem_key};
 use crate::task::RunState;
 use crate::task::wait::{OnSignal, Wait};
 
 /// Semaphores in a set, operations in a call, sets, and the largest value (/proc/sys/kernel/sem).
 const SEMMSL: i32 = 32000;
 const SEMOPM: u32 = 500;
-const SEMMNI: usize = 32000;
 const SEMVMX: i32 = 32767;
 const IPC_CREAT: i32 = 0o1000;
 const IPC_EXCL: i32 = 0o2000;
@@ -28,7 +27,7 @@ pub(crate) fn semget(ctx: &mut Ctx<'_>, key: I32, nsems: I32, semflg: I32) -> Sy
     if !(0..=SEMMSL).contains(&nsems.0) {
         return Err(Errno::EINVAL.into());
     }
-    let found = ctx.k.ipc.sems.iter().find(|(_, set)| key.0 != 0 && set.perm.key == key.0).map(|(id, _)| id);
+    let found = ctx.k.ipc.sem_keys.get(&key.0).copied();
     if let Some(id) = found {
         if flags & IPC_CREAT != 0 && flags & IPC_EXCL != 0 {
             return Err(Errno::EEXIST.into());
@@ -47,14 +46,25 @@ pub(crate) fn semget(ctx: &mut Ctx<'_>, key: I32, nsems: I32, semflg: I32) -> Sy
     if nsems.0 == 0 {
         return Err(Errno::EINVAL.into());
     }
-    if ctx.k.ipc.sems.len() >= SEMMNI {
+    let sets = semmni(ctx.k);
+    if ctx.k.ipc.sems.len() >= sets {
         return Err(Errno::ENOSPC.into());
     }
     let now = seconds(ctx);
     let perm = Perm::new(key.0, &ctx.task().creds, flags.cast_unsigned());
     let sems = (0..nsems.0).map(|_| Sem::default()).collect();
     let set = SemSet { perm, sems, times: (0, now), waiting: imbl::OrdMap::new() };
-    Ok(u64::from(ctx.k.ipc.sems.insert(set).0))
+    let id = ipc::insert(ctx.k, "sys/kernel/sem_next_id", |k| &mut k.ipc.sems, set);
+    if key.0 != 0 {
+        ctx.k.ipc.sem_keys.insert(key.0, id);
+    }
+    Ok(u64::from(id.0))
+}
+
+/// The fourth number of /proc/sys/kernel/sem: how many sets there may be.
+fn semmni(k: &crate::kernel::Kernel) -> usize {
+    let written = k.sysctls.get("sys/kernel/sem").and_then(|line| line.split_whitespace().nth(3));
+    written.and_then(|word| word.parse().ok()).unwrap_or(32000)
 }
 
 fn set_of<'a>(ctx: &'a Ctx<'_>, id: i32) -> Result<(SemId, &'a SemSet), Errno> {
@@ -162,7 +172,9 @@ mod cmd {
     pub(super) const GETZCNT: i32 = 15;
     pub(super) const SETVAL: i32 = 16;
     pub(super) const SETALL: i32 = 17;
+    pub(super) const SEM_STAT: i32 = 18;
     pub(super) const SEM_INFO: i32 = 19;
+    pub(super) const SEM_STAT_ANY: i32 = 20;
 }
 
 /// `semctl(2)`
@@ -178,7 +190,9 @@ pub(crate) fn semctl(ctx: &mut Ctx<'_>, semid: I32, semnum: I32, cmd: I32, arg: 
     match cmd.0 {
         cmd::RMID => {
             set.perm.owns(&creds)?;
-            ctx.k.ipc.sems.remove(id);
+            if let Some(gone) = ctx.k.ipc.sems.remove(id) {
+                ctx.k.ipc.sem_keys.remove(&gone.perm.key);
+            }
             let gone: Vec<_> = ctx.k.ipc.undo.keys().filter(|(_, sem, _)| *sem == id).copied().collect();
             for key in gone {
                 ctx.k.ipc.undo.remove(&key);
@@ -198,14 +212,17 @@ pub(crate) fn semctl(ctx: &mut Ctx<'_>, semid: I32, semnum: I32, cmd: I32, arg: 
             }
             Ok(0)
         }
-        cmd::STAT => {
-            set.perm.permit(&creds, 4)?;
+        cmd::STAT | cmd::SEM_STAT | cmd::SEM_STAT_ANY => {
+            if cmd.0 != cmd::SEM_STAT_ANY {
+                set.perm.permit(&creds, 4)?;
+            }
             let mut bytes = set.perm.to_bytes();
             for word in [set.times.0, 0, set.times.1, 0, set.sems.len() as u64, 0, 0] {
                 bytes.extend_from_slice(&word.to_le_bytes());
             }
             ctx.write_user(at, &bytes)?;
-            Ok(0)
+            // The index of the other two is the number itself (Linux: the low bits of it).
+            Ok(if cmd.0 == cmd::STAT { 0 } else { u64::from(id.0) })
         }
         cmd::GETALL => {
             set.perm.permit(&creds, 4)?;
@@ -265,7 +282,6 @@ pub(crate) fn semctl(ctx: &mut Ctx<'_>, semid: I32, semnum: I32, cmd: I32, arg: 
                 }
             })
         }
-        18 | 20 => Err(Stop::Unsupported("semctl SEM_STAT")),
         _ => Err(Errno::EINVAL.into()),
     }
 }

@@ -6,6 +6,7 @@ use emu_core::mem::{PAGE_SIZE, PageProt};
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, Len};
 use crate::ctx::{Ctx, SysResult};
+use crate::ipc;
 use crate::mm::layout::TASK_SIZE;
 use crate::mm::map::{self, Limits, NewArea, Place};
 use crate::mm::shm::{SHM_DEST, SHM_LOCKED, SHMMAX, SHMMNI, Segment, ShmId, attachments, mark_destroyed};
@@ -52,7 +53,7 @@ pub(crate) fn shmget(ctx: &mut Ctx<'_>, key: I32, size: Len, shmflg: I32) -> Sys
         // No huge pages are reserved.
         return Err(Errno::ENOMEM.into());
     }
-    if ctx.k.shm.by_id.len() >= SHMMNI {
+    if ctx.k.shm.by_id.len() >= ipc::limit(ctx.k, "kernel/shmmni") {
         return Err(Errno::ENOSPC.into());
     }
     if size.0 > ctx.k.mem.limit() && flags & SHM_NORESERVE == 0 {
@@ -73,7 +74,8 @@ pub(crate) fn shmget(ctx: &mut Ctx<'_>, key: I32, size: Len, shmflg: I32) -> Sys
         lpid: 0,
         times: (0, 0, now),
     };
-    Ok(u64::from(ctx.k.shm.by_id.insert(segment).0))
+    let id = ipc::insert(ctx.k, "sys/kernel/shm_next_id", |k| &mut k.shm.by_id, segment);
+    Ok(u64::from(id.0))
 }
 
 /// `shmat(2)`

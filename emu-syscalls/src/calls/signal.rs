@@ -6,7 +6,7 @@ use crate::ctx::{Ctx, Stop, SysResult};
 use crate::task::sighand::{SigAction, SigInfo, SigSet, sa, si, sig};
 use crate::task::signal::{self, To};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
-use crate::task::{GroupId, TaskId, deliver, frame};
+use crate::task::{GroupId, TaskId, deliver, frame, init};
 
 fn sigset_size(size: Len) -> Result<(), Errno> {
     if size.0 == 8 { Ok(()) } else { Err(Errno::EINVAL) }
@@ -172,14 +172,7 @@ pub(crate) fn kill(ctx: &mut Ctx<'_>, pid: Pid, sig: I32) -> SysResult {
     let targets = match pid.0 {
         1.. => {
             // The number of a thread names its process.
-            let gid = if pid.0 == 1 {
-                return kill_init(ctx, sig.0);
-            } else {
-                match ctx.k.find_group(pid.0) {
-                    Ok(gid) => gid,
-                    Err(_) => ctx.k.task(ctx.k.find_task(pid.0)?).group,
-                }
-            };
+            let gid = ctx.k.find_group(pid.0)?;
             let signo = number(sig.0)?;
             signal::may_signal(ctx.k, ctx.tid, leader(gid), signo)?;
             send_checked(ctx, gid, signo)?;
@@ -187,7 +180,7 @@ pub(crate) fn kill(ctx: &mut Ctx<'_>, pid: Pid, sig: I32) -> SysResult {
         }
         -1 => {
             let me = ctx.task().group;
-            ctx.k.groups.ids().filter(|gid| *gid != me).collect()
+            ctx.k.groups.ids().filter(|gid| *gid != me && *gid != init::GROUP).collect()
         }
         0 => ctx.k.group_members(ctx.group().pgid),
         i32::MIN => return Err(Errno::ESRCH.into()),
@@ -209,13 +202,6 @@ pub(crate) fn kill(ctx: &mut Ctx<'_>, pid: Pid, sig: I32) -> SysResult {
         }
     }
     Ok(result?)
-}
-
-/// The kernel's own init can be asked whether it is there; it takes no signal.
-fn kill_init(ctx: &mut Ctx<'_>, sig: i32) -> SysResult {
-    number(sig)?;
-    crate::task::creds::need(&ctx.task().creds, crate::task::creds::cap::KILL)?;
-    Ok(0)
 }
 
 fn send_checked(ctx: &mut Ctx<'_>, gid: GroupId, signo: u8) -> Result<(), Errno> {

@@ -62,6 +62,8 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
             match (number, protocol) {
                 (SOCK_STREAM, 0 | inet::TCP) => Ok((domain, Kind::Stream, inet::TCP)),
                 (SOCK_DGRAM, 0 | inet::UDP) => Ok((domain, Kind::Dgram, inet::UDP)),
+                // No raw entry of the protocol table has the number 0.
+                (SOCK_RAW, 0) => Err(Errno::EPROTONOSUPPORT.into()),
                 (SOCK_RAW, _) if ctx.task().creds.cap_effective & CAP_NET_RAW == 0 => {
                     Err(Errno::EPERM.into())
                 }

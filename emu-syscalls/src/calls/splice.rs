@@ -5,6 +5,7 @@ use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, Len, U32, U64};
 use crate::calls::poll::ends_now;
 use crate::ctx::{Ctx, Stop, SysResult};
+use crate::file::dev::DevFile;
 use crate::file::pipe::{Pipe, PipeId};
 use crate::file::{File, FileId, flags};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
@@ -136,6 +137,24 @@ fn capped(len: u64) -> usize {
     usize::try_from(len.min(MAX_BYTES)).unwrap_or(STEP).min(STEP)
 }
 
+/// Whether a kind of file can be spliced from (has `splice_read`).
+fn gives_pages(kind: &File) -> bool {
+    match kind {
+        File::Regular(_) | File::Synth(_) | File::Socket(_) | File::Tty(_) | File::Stream(_) => true,
+        File::Dev(dev) => !matches!(dev, DevFile::Kmsg | DevFile::Userfaultfd),
+        _ => false,
+    }
+}
+
+/// Whether a kind of file can be spliced to (has `splice_write`).
+fn takes_pages(kind: &File) -> bool {
+    match kind {
+        File::Regular(_) | File::Socket(_) | File::Tty(_) | File::Stream(_) => true,
+        File::Dev(dev) => matches!(dev, DevFile::Null | DevFile::Random),
+        _ => false,
+    }
+}
+
 /// `splice(2)`
 pub(crate) fn splice(
     ctx: &mut Ctx<'_>,
@@ -173,7 +192,7 @@ pub(crate) fn splice(
             Ok(n as u64)
         }
         (Some(a), None) => {
-            if ctx.file(to).flags & flags::O_APPEND != 0 {
+            if ctx.file(to).flags & flags::O_APPEND != 0 || !takes_pages(&ctx.file(to).kind) {
                 return Err(Errno::EINVAL.into());
             }
             let place = place(ctx, to, off_out)?;
@@ -188,6 +207,9 @@ pub(crate) fn splice(
             Ok(n as u64)
         }
         (None, Some(b)) => {
+            if !gives_pages(&ctx.file(from).kind) {
+                return Err(Errno::EINVAL.into());
+            }
             let place = place(ctx, from, off_in)?;
             let space = room(ctx, to, b, nonblock)?;
             let pos = position(ctx, from, place);
@@ -245,6 +267,10 @@ pub(crate) fn vmsplice(ctx: &mut Ctx<'_>, fd: Fd, iov: Addr, nr_segs: U64, flags
             while at < len {
                 let max = capped(len - at);
                 let n = if writes {
+                    // It waits for room only before the first byte.
+                    if ctx.call.done > 0 && pipe_mut(ctx, pipe)?.room() == 0 {
+                        return Ok(ctx.call.done);
+                    }
                     let space = room(ctx, id, pipe, nonblock)?;
                     let mut data = vec![0; max.min(space)];
                     ctx.read_user(base.at(at), &mut data)?;

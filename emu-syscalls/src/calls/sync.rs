@@ -2,7 +2,7 @@
 
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, DirFd, Fd, I32, I64, Len, Path, U32};
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::ctx::{Ctx, SysResult};
 use crate::file::regular::{limit_size, seal};
 use crate::file::{File, FileId};
 use crate::vfs::perm::{MAY_WRITE, permission};
@@ -23,6 +23,9 @@ pub(crate) fn truncate(ctx: &mut Ctx<'_>, path: Path, length: I64) -> SysResult 
     }
     want_write(ctx.k, loc)?;
     permission(ctx, id, MAY_WRITE)?;
+    if ctx.k.vfs.inode(id).is_fixed() {
+        return Err(Errno::EPERM.into());
+    }
     resize(ctx, id, size)?;
     ops::truncate(ctx, loc, id, size)?;
     Ok(0)
@@ -205,27 +208,6 @@ pub(crate) fn fadvise64(ctx: &mut Ctx<'_>, fd: Fd, _offset: I64, len: I64, advic
         return Err(Errno::EINVAL.into());
     }
     Ok(0)
-}
-
-/// `name_to_handle_at(2)`: no file system here gives handles.
-pub(crate) fn name_to_handle_at(
-    ctx: &mut Ctx<'_>,
-    dirfd: DirFd,
-    path: Path,
-    _handle: Addr,
-    _mount_id: Addr,
-    flags: I32,
-) -> SysResult {
-    // AT_SYMLINK_FOLLOW, AT_EMPTY_PATH, AT_HANDLE_FID, AT_HANDLE_MNT_ID_UNIQUE, AT_HANDLE_CONNECTABLE
-    const KNOWN: u32 = 0x400 | 0x1000 | 0x200 | 1 | 2;
-    if flags.0.cast_unsigned() & !KNOWN != 0 {
-        return Err(Errno::EINVAL.into());
-    }
-    let path = ctx.read_path(path)?;
-    resolve(ctx, dirfd, &path, Resolve::EMPTY)?;
-    let at = format!("task {}", ctx.tid.0);
-    ctx.k.gap("file handles (name_to_handle_at)".to_owned(), at);
-    Err(Stop::Errno(Errno::EOPNOTSUPP))
 }
 
 /// `cachestat(2)`: everything in memory is in the cache and clean.

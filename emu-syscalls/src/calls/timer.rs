@@ -150,6 +150,7 @@ pub(crate) fn timer_create(ctx: &mut Ctx<'_>, clockid: I32, sevp: Addr, timerid:
             due_ns: 0,
             interval_ns: 0,
             queued: false,
+            before: 0,
             overrun: 0,
             last_overrun: 0,
         },
@@ -194,12 +195,22 @@ pub(crate) fn timer_settime(
         (0, ..) => 0,
         (_, false, _) => now.saturating_add(value),
         (_, true, TimerClock::Realtime) => ctx.realtime_to_monotonic(value).max(1),
+        (_, true, TimerClock::Monotonic) => ctx.from_namespace(value, crate::time::Boot::No).max(1),
         (_, true, _) => value,
+    };
+    // A wall-clock time before the machine was made: periods since then count as well.
+    let before = match (flags.0 & TIMER_ABSTIME != 0, old.clock) {
+        (true, TimerClock::Realtime) if value != 0 => {
+            let began = ctx.realtime_ns().saturating_sub(ctx.now_ns());
+            began.saturating_sub(value).checked_div(interval_ns).unwrap_or(0)
+        }
+        _ => 0,
     };
     let gid = ctx.task().group;
     if let Some(timer) = ctx.group_mut().timers.posix.get_mut(&timerid.0) {
         timer.due_ns = due_ns;
         timer.interval_ns = if value == 0 { 0 } else { interval_ns };
+        timer.before = before;
         timer.overrun = 0;
         timer.last_overrun = 0;
     }

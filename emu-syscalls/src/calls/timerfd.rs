@@ -7,6 +7,7 @@ use crate::calls::poll::{read_timespec, write_timespec};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::timerfd::{TimerFd, TimerFdFile, TimerFdId, expire};
 use crate::file::{File, FileId, OpenFile, flags};
+use crate::time::Boot;
 
 const CLOCK_REALTIME: i32 = 0;
 const CLOCK_MONOTONIC: i32 = 1;
@@ -88,7 +89,10 @@ pub(crate) fn timerfd_settime(
         0 => None,
         at if flags.0 & ABSTIME == 0 => Some(now.saturating_add(at)),
         at if wall => Some(now.saturating_add(at.saturating_sub(ctx.realtime_ns()))),
-        at => Some(at),
+        at => Some(ctx.from_namespace(
+            at,
+            if matches!(clock, 7 | CLOCK_BOOTTIME_ALARM) { Boot::Yes } else { Boot::No },
+        )),
     };
     ctx.k.timerfds.set(timer, next, interval);
     expire(ctx.k, now);

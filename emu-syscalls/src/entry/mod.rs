@@ -10,7 +10,7 @@ pub mod irq;
 
 use std::sync::Arc;
 
-use emu_core::cpu::{Exception, Vector, pf, reg};
+use emu_core::cpu::{Exception, RFlags, Vector, pf, reg};
 use emu_core::engine::{Exit, MissingInstr};
 use emu_core::mem::{Access, PAGE_SIZE, PageProt, Privilege, SpaceId};
 
@@ -18,10 +18,12 @@ use crate::abi::errno::Errno;
 use crate::ctx::{Call, Ctx, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::mm::fault::{BadAccess, page_fault};
+use crate::mm::userfault;
 use crate::observe::Event;
 use crate::seam::Host;
+use crate::task::sighand::{SigInfo, sig};
 use crate::task::wait::{OnSignal, park};
-use crate::task::{RunState, TaskId, signal};
+use crate::task::{RunState, TaskId, exit, init, ptrace, seccomp, signal};
 
 /// Where kernel stacks begin (Linux's vmalloc area).
 pub const KERNEL_STACKS: u64 = 0xffff_c900_0000_0000;
@@ -247,6 +249,11 @@ pub fn enter(k: &mut Kernel, tid: TaskId, orig_ax: u64) {
         sp: r[reg::RSP],
         ss: USER_SS,
     };
+    let mut regs = regs;
+    if task.work.step {
+        // The flag is the tracer's, not the program's.
+        regs.flags &= !RFlags::TF.bits();
+    }
     task.in_kernel = true;
     task.cpu.cpl = 0;
     task.cpu.rip = KERNEL_TEXT;
@@ -277,6 +284,9 @@ fn back_to_user(k: &mut Kernel, tid: TaskId) {
     r[reg::RSP] = regs.sp;
     task.cpu.rip = regs.ip;
     task.cpu.rflags = regs.flags;
+    if task.work.step {
+        task.cpu.rflags |= RFlags::TF.bits();
+    }
     task.cpu.cpl = 3;
     task.in_kernel = false;
 }
@@ -289,6 +299,9 @@ pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     signal::deliver(k, host, tid);
     let Some(task) = k.tasks.get(tid) else { return };
     if task.state == RunState::Runnable && task.in_kernel {
+        if task.mm.is_none() {
+            return init::sleep(k);
+        }
         back_to_user(k, tid);
     }
 }
@@ -314,11 +327,25 @@ pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     let call = Call { nr, args: [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9], ..Call::default() };
     let retired = k.retired;
     k.observer.note(retired, || Event::SyscallEnter { tid, call: call.clone() });
+    if k.task(tid).work.traced && !ptrace::before_call(k, tid) {
+        return;
+    }
     run_call(k, host, tid, call);
 }
 
 /// Runs, or runs again, a system call of a task in the kernel, and takes the way out unless it blocks.
 pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call) {
+    let work = k.task(tid).work;
+    if work.traced && !traced_call(k, host, tid, &call) {
+        return;
+    }
+    if work.seccomp
+        && call.runs == 0
+        && !std::mem::take(&mut call.woken)
+        && !filtered_call(k, host, tid, &call)
+    {
+        return;
+    }
     call.runs += 1;
     let mut ctx = Ctx { k, host, tid, call };
     let result = dispatch(&mut ctx);
@@ -329,6 +356,9 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
         Err(Stop::Errno(errno)) => Err(errno),
         Err(Stop::NoReturn) => {
             k.observer.note(k.retired, || Event::SyscallExit { tid, call, result: Ok(0) });
+            if k.tasks.get(tid).is_some_and(|task| task.work.traced) {
+                ptrace::after_call(k, tid);
+            }
             leave(k, host, tid);
             return;
         }
@@ -345,8 +375,12 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
             }
             None => {
                 k.observer.note(k.retired, || Event::Blocked { tid });
-                k.task_mut(tid).call = Some(call);
-                park(k, tid, wait);
+                let task = k.task_mut(tid);
+                task.call = Some(call);
+                // An event before the wait (`vfork`) is reported first.
+                if !(task.work.traced && ptrace::stop_if_due(k, tid)) {
+                    park(k, tid, wait);
+                }
                 return;
             }
         },
@@ -359,8 +393,81 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
         let mut regs = k.user_regs(tid);
         regs.ax = value.unwrap_or_else(Errno::to_reg);
         k.set_user_regs(tid, &regs);
+        if k.task(tid).work.traced {
+            ptrace::after_call(k, tid);
+        }
         leave(k, host, tid);
     }
+}
+
+/// What the filters of the task say to a call. `false`: it does not run (now).
+fn filtered_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) -> bool {
+    use seccomp::Verdict;
+    let mut regs = k.user_regs(tid);
+    match seccomp::judge(k, tid, call) {
+        Verdict::Run => return true,
+        Verdict::Fail(number) => regs.ax = if number == 0 { 0 } else { Errno(number).to_reg() },
+        Verdict::Ask(data) => {
+            if ptrace::wants(k.task(tid), ptrace::option::TRACESECCOMP) {
+                let code = u32::from(sig::TRAP) | ptrace::event::SECCOMP << 8;
+                ptrace::push(k, tid, ptrace::Kind::Seccomp, code, u64::from(data));
+                ptrace::stop_if_due(k, tid);
+                return false;
+            }
+            regs.ax = Errno::ENOSYS.to_reg();
+        }
+        Verdict::Trap(data) => {
+            const SYS_SECCOMP: i32 = 1;
+            let mut info = SigInfo::fault(sig::SYS, SYS_SECCOMP, regs.ip);
+            info.errno = i32::from(data);
+            let nr = u32::try_from(call.nr & 0xffff_ffff).unwrap_or(0);
+            info.fields[8..12].copy_from_slice(&nr.to_le_bytes());
+            info.fields[12..16].copy_from_slice(&seccomp::AUDIT_ARCH.to_le_bytes());
+            regs.ax = regs.orig_ax;
+            signal::force(k, tid, info);
+        }
+        verdict @ (Verdict::KillThread | Verdict::KillProcess | Verdict::Kill) => {
+            let last = k.group(k.task(tid).group).threads.len() == 1;
+            let signo = if verdict == Verdict::Kill { sig::KILL } else { sig::SYS };
+            if verdict == Verdict::KillThread && !last {
+                exit::exit_thread(k, host, tid, u32::from(signo));
+            } else {
+                exit::exit_group(k, host, tid, u32::from(signo));
+            }
+            return false;
+        }
+    }
+    k.set_user_regs(tid, &regs);
+    if work_traced(k, tid) {
+        ptrace::after_call(k, tid);
+    }
+    leave(k, host, tid);
+    false
+}
+
+fn work_traced(k: &Kernel, tid: TaskId) -> bool {
+    k.tasks.get(tid).is_some_and(|task| task.work.traced)
+}
+
+/// What tracing asks for before a call runs. `false`: it does not run (now).
+fn traced_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) -> bool {
+    const NR_EXIT: u64 = 60;
+    const NR_EXIT_GROUP: u64 = 231;
+    if call.nr & 0xffff_ffff == 0xffff_ffff {
+        // The tracer took the call away; what it left in ax is the result.
+        ptrace::after_call(k, tid);
+        leave(k, host, tid);
+        return false;
+    }
+    let task = k.task_mut(tid);
+    let exits = matches!(call.nr, NR_EXIT | NR_EXIT_GROUP);
+    if !exits || task.trace.exit_told || !ptrace::wants(task, ptrace::option::TRACEEXIT) {
+        return true;
+    }
+    task.trace.exit_told = true;
+    task.call = Some(call.clone());
+    ptrace::push_event(k, tid, ptrace::event::EXIT, (call.args[0] & 0xff) << 8);
+    !ptrace::stop_if_due(k, tid)
 }
 
 fn dispatch(ctx: &mut Ctx<'_>) -> SysResult {
@@ -392,6 +499,11 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
         } else {
             Access::Read
         };
+        if exception.address < emu_core::mem::USER_END
+            && userfault::user_fault(k, tid, exception.address, access)
+        {
+            return;
+        }
         let answer = if exception.address >= emu_core::mem::USER_END {
             Err(BadAccess::Unmapped)
         } else {

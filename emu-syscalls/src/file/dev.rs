@@ -38,6 +38,8 @@ pub enum DevFile {
     Random,
     /// /dev/kmsg
     Kmsg,
+    /// /dev/userfaultfd
+    Userfaultfd,
 }
 
 /// The character nodes that /dev holds at start: name below /dev, device number, mode. /dev/pts is a mount of
@@ -51,6 +53,7 @@ pub fn nodes() -> Vec<(&'static str, u64, u32)> {
         ("random", makedev(1, 8), 0o666),
         ("urandom", makedev(1, 9), 0o666),
         ("kmsg", makedev(1, 11), 0o644),
+        ("userfaultfd", makedev(10, 126), 0o600),
         ("tty", makedev(5, 0), 0o666),
         ("console", makedev(5, 1), 0o600),
         ("ptmx", makedev(5, 2), 0o666),
@@ -82,6 +85,7 @@ pub fn open(ctx: &mut Ctx<'_>, rdev: u64, open_flags: u32) -> Result<File, Stop>
             }
             Ok(File::Dev(DevFile::Kmsg))
         }
+        (10, 126) => Ok(File::Dev(DevFile::Userfaultfd)),
         (5, 0) => {
             let id = ctx.group().tty.ok_or(Errno::ENXIO)?;
             tty::open(ctx, id, open_flags | flags::O_NOCTTY)
@@ -131,12 +135,14 @@ impl FileOps for DevFile {
                 Ok(None) => Err(ctx.block_on(id)),
                 Err(errno) => Err(errno.into()),
             },
+            DevFile::Userfaultfd => Err(Errno::EINVAL.into()),
         }
     }
 
     fn write(&self, ctx: &mut Ctx<'_>, _id: FileId, data: &[u8], _pos: u64) -> Result<usize, Stop> {
         match self {
             DevFile::Full => Err(Errno::ENOSPC.into()),
+            DevFile::Userfaultfd => Err(Errno::EINVAL.into()),
             DevFile::Kmsg => {
                 crate::log::write_kmsg(ctx.k, data)?;
                 Ok(data.len())
@@ -166,6 +172,11 @@ impl FileOps for DevFile {
     }
 
     fn ioctl(&self, ctx: &mut Ctx<'_>, _id: FileId, request: u32, arg: Addr) -> SysResult {
+        const USERFAULTFD_IOC_NEW: u32 = 0xaa00;
+        if *self == DevFile::Userfaultfd && request == USERFAULTFD_IOC_NEW {
+            let flags = u32::try_from(arg.0).map_err(|_| Errno::EINVAL)?;
+            return crate::file::userfault::make(ctx, flags);
+        }
         if *self != DevFile::Random {
             return Err(Errno::ENOTTY.into());
         }
@@ -212,6 +223,7 @@ impl FileOps for DevFile {
             DevFile::Full => "full",
             DevFile::Random => "urandom",
             DevFile::Kmsg => "kmsg",
+            DevFile::Userfaultfd => "userfaultfd",
         };
         format!("/dev/{name}")
     }

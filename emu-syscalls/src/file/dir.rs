@@ -125,6 +125,15 @@ impl DirFile {
 }
 
 impl FileOps for DirFile {
+    fn ioctl(
+        &self,
+        ctx: &mut Ctx<'_>,
+        _id: FileId,
+        request: u32,
+        arg: crate::arg::Addr,
+    ) -> crate::ctx::SysResult {
+        crate::file::regular::inode_flags(ctx, self.inode, request, arg)
+    }
     fn read(&self, _ctx: &mut Ctx<'_>, _id: FileId, _max: usize, _pos: u64) -> Result<Vec<u8>, Stop> {
         Err(Errno::EISDIR.into())
     }

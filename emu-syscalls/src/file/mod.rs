@@ -25,6 +25,7 @@ pub mod jobctl;
 pub mod ldisc;
 #[cfg(test)]
 mod ldisc_tests;
+pub mod ns;
 pub mod pidfd;
 pub mod pipe;
 pub mod pty;
@@ -35,6 +36,7 @@ pub mod stream;
 pub mod timerfd;
 pub mod tty;
 pub(crate) mod tty_ioctl;
+pub mod userfault;
 
 id! {
     /// An open file description.
@@ -143,6 +145,10 @@ pub enum File {
     Path(dir::PathFile),
     /// A socket.
     Socket(socket::SocketFile),
+    /// A namespace.
+    Ns(ns::NsFile),
+    /// Faults that user space answers.
+    Uffd(userfault::UffdFile),
     /// A POSIX message queue.
     Mq(crate::ipc::mqueue::MqFile),
 }
@@ -242,6 +248,8 @@ impl File {
             File::Dir(file) => file,
             File::Path(file) => file,
             File::Socket(file) => file,
+            File::Ns(file) => file,
+            File::Uffd(file) => file,
             File::Mq(file) => file,
         }
     }

@@ -148,7 +148,7 @@ impl FileOps for RegularFile {
                 ctx.write_u32(arg, u32::try_from(left).unwrap_or(u32::MAX))?;
                 Ok(0)
             }
-            _ => Err(Errno::ENOTTY.into()),
+            _ => inode_flags(ctx, self.inode, request, arg),
         }
     }
 
@@ -238,4 +238,34 @@ impl FileOps for SynthFile {
     fn describe(&self, k: &Kernel, id: FileId) -> String {
         describe_place(k, id)
     }
+}
+
+/// `FS_IOC_GETFLAGS` and `FS_IOC_SETFLAGS` (ioctl_iflags(2)) of a file or directory of a file system in memory.
+pub(crate) fn inode_flags(ctx: &mut Ctx<'_>, id: InodeId, request: u32, arg: Addr) -> SysResult {
+    use crate::vfs::fsflag::{APPEND, IMMUTABLE, SETTABLE};
+    const GET: u32 = 0x8008_6601;
+    const SET: u32 = 0x4008_6602;
+    let memory = ctx.k.vfs.super_block(ctx.k.vfs.inode(id).sb).kind == crate::vfs::SuperKind::Tmpfs;
+    if !memory || !matches!(request, GET | SET) {
+        return Err(Errno::ENOTTY.into());
+    }
+    let old = ctx.k.vfs.inode(id).fsflags;
+    if request == GET {
+        ctx.write_u32(arg, old)?;
+        return Ok(0);
+    }
+    if !vfs::perm::owner_or_capable(ctx, id) {
+        return Err(Errno::EACCES.into());
+    }
+    let new = ctx.read_u32(arg)?;
+    if new & !SETTABLE != 0 {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    let fixes = (old ^ new) & (IMMUTABLE | APPEND) != 0;
+    if fixes && !vfs::perm::capable(&ctx.task().creds, vfs::perm::cap::LINUX_IMMUTABLE) {
+        return Err(Errno::EPERM.into());
+    }
+    ctx.k.vfs.inode_mut(id).fsflags = new;
+    vfs::ops::stamp_ctime(ctx, id);
+    Ok(0)
 }

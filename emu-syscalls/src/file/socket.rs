@@ -89,6 +89,8 @@ impl FileOps for SocketFile {
                 let peer = socket.peer.and_then(|peer| ctx.k.net.sockets.get(peer));
                 if socket.domain == Domain::Unix { peer.map_or(0, |peer| peer.queued) } else { 0 }
             }
+            SIOCATMARK if socket.kind != Kind::Stream => return Err(Errno::ENOTTY.into()),
+            SIOCATMARK if socket.state == State::Listening => return Err(Errno::EINVAL.into()),
             SIOCATMARK => 0,
             0x8900..=0x89ff => return interface(ctx, request, arg),
             _ => return Err(Errno::ENOTTY.into()),

@@ -129,12 +129,41 @@ pub struct Ipc {
     pub sems: Arena<SemId, SemSet>,
     /// What exiting processes give back (SEM_UNDO).
     pub undo: imbl::OrdMap<(GroupId, SemId, u16), i32>,
+    /// Numbers by key, for those that are not private.
+    pub sem_keys: imbl::OrdMap<i32, SemId>,
+    /// Numbers by key, for those that are not private.
+    pub msg_keys: imbl::OrdMap<i32, MsgId>,
     /// System V message queues.
     pub queues: Arena<MsgId, MsgQueue>,
     /// POSIX message queues.
     pub mqueues: Arena<MqId, mqueue::MQueue>,
     /// Their names.
     pub mq_names: imbl::OrdMap<Vec<u8>, MqId>,
+}
+
+/// Puts a new object under the number that `/proc/sys/kernel/*_next_id` asks for once, if it is free, else under the next.
+pub fn insert<K: crate::arena::Id, T: Clone>(
+    k: &mut Kernel,
+    setting: &'static str,
+    of: fn(&mut Kernel) -> &mut Arena<K, T>,
+    object: T,
+) -> K {
+    let name = setting.strip_prefix("sys/").unwrap_or(setting);
+    let wanted = u32::try_from(crate::vfs::procfs::sysctl::number(k, name)).ok().map(K::from_raw);
+    if let Some(id) = wanted {
+        k.sysctls.set(setting, "-1".to_owned());
+        if !of(k).contains(id) {
+            of(k).insert_chosen(id, object);
+            return id;
+        }
+    }
+    of(k).insert(object)
+}
+
+/// How many objects of a kind there may be (`/proc/sys/kernel`).
+#[must_use]
+pub fn limit(k: &Kernel, name: &str) -> usize {
+    usize::try_from(crate::vfs::procfs::sysctl::number(k, name)).unwrap_or(0)
 }
 
 /// What a task waits for at a semaphore set.

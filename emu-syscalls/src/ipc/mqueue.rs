@@ -5,6 +5,8 @@ use crate::ctx::{Ctx, Stop};
 use crate::file::{FileId, FileOps, Ready};
 use crate::ipc::{MqId, Perm};
 use crate::kernel::Kernel;
+use crate::net::addr::Address;
+use crate::net::{Message, SocketId, Ucred, wake_readers};
 use crate::seam::Host;
 use crate::task::GroupId;
 use crate::task::wait::WaitKey;
@@ -22,8 +24,34 @@ pub struct MQueue {
     pub max_size: usize,
     /// Open files and its name.
     pub refs: u32,
-    /// Who is told of the next message: process, signal (0 for none), value.
-    pub notify: Option<(GroupId, u8, u64)>,
+    /// Who is told of the next message, and how.
+    pub notify: Option<(GroupId, Tell)>,
+}
+
+/// How a process is told of a message (mq_notify(3)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tell {
+    /// Not at all.
+    Nothing,
+    /// By a signal with a value.
+    Signal(u8, u64),
+    /// By a cookie through a netlink socket, from which the C library's thread reads.
+    Cookie(SocketId, [u8; 32]),
+}
+
+/// What the last byte of the cookie becomes: a message came.
+pub const NOTIFY_WOKENUP: u8 = 1;
+/// The notification was removed.
+pub const NOTIFY_REMOVED: u8 = 2;
+
+/// Sends a cookie with its last byte saying why.
+pub fn send_cookie(k: &mut Kernel, socket: SocketId, cookie: [u8; 32], why: u8) {
+    let Some(state) = k.net.sockets.get_mut(socket) else { return };
+    let mut data = cookie.to_vec();
+    data[31] = why;
+    let from = Some(Address::Netlink(0, 0));
+    state.push(Message { data, start: 0, from, sender: socket, files: Vec::new(), creds: Ucred::default() });
+    wake_readers(k, socket);
 }
 
 impl MQueue {
@@ -60,9 +88,13 @@ impl FileOps for MqFile {
     fn read(&self, ctx: &mut Ctx<'_>, _id: FileId, max: usize, pos: u64) -> Result<Vec<u8>, Stop> {
         let queue = ctx.k.ipc.mqueues.get(self.queue).ok_or(Errno::EBADF)?;
         let size: usize = queue.messages.iter().map(|(_, data)| data.len()).sum();
-        let notify = queue.notify.map_or((0, 0), |(group, signal, _)| (group.0, signal));
-        let text =
-            format!("QSIZE:{size:<10} NOTIFY:{:<5} SIGNO:{:<5} NOTIFY_PID:{:<6}\n", 0, notify.1, notify.0);
+        let (pid, kind, signal) = match queue.notify {
+            None => (0, 0, 0),
+            Some((group, Tell::Signal(signal, _))) => (group.0, 0, signal),
+            Some((group, Tell::Nothing)) => (group.0, 1, 0),
+            Some((group, Tell::Cookie(..))) => (group.0, 2, 0),
+        };
+        let text = format!("QSIZE:{size:<10} NOTIFY:{kind:<5} SIGNO:{signal:<5} NOTIFY_PID:{pid:<6}\n");
         let start = usize::try_from(pos).unwrap_or(usize::MAX).min(text.len());
         let end = start.saturating_add(max).min(text.len());
         Ok(text.as_bytes()[start..end].to_vec())

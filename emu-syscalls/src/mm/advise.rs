@@ -41,12 +41,14 @@ pub mod advice {
     pub const POPULATE_WRITE: i32 = 23;
     pub const DONTNEED_LOCKED: i32 = 24;
     pub const COLLAPSE: i32 = 25;
+    pub const GUARD_INSTALL: i32 = 102;
+    pub const GUARD_REMOVE: i32 = 103;
 }
 
 /// Whether the number is one that is understood.
 #[must_use]
 pub fn is_known(number: i32) -> bool {
-    matches!(number, 0..=4 | 8..=25)
+    matches!(number, 0..=4 | 8..=25 | 102 | 103)
 }
 
 /// `madvise(2)` for whole pages. As Linux does, holes are skipped and told at the end with `ENOMEM`.
@@ -122,6 +124,13 @@ fn advise_area(
             k.mem.unmap(space, part);
             Ok(())
         }
+        advice::GUARD_INSTALL | advice::GUARD_REMOVE if locked => Err(Errno::EINVAL),
+        advice::GUARD_INSTALL => {
+            flag(AreaFlags::GUARD, none)?;
+            k.mem.unmap(space, part);
+            Ok(())
+        }
+        advice::GUARD_REMOVE => flag(none, AreaFlags::GUARD),
         advice::REMOVE => {
             let Backing::Object { object, shared: true, inode, .. } = area.backing else {
                 return Err(Errno::EINVAL);

@@ -8,6 +8,7 @@ use emu_core::mem::{Access, MemFault, PAGE_SIZE, PageProt, Privilege};
 
 use super::area::STACK_GUARD;
 use super::map::{Limits, get, get_mut};
+use super::userfault::{self, Fault};
 use super::{Area, AreaFlags, Backing, Mm, MmId};
 use crate::abi::errno::Errno;
 use crate::ctx::Ctx;
@@ -40,6 +41,16 @@ pub fn page_fault(
     access: Access,
 ) -> Result<(), BadAccess> {
     let Some(mm) = k.task(tid).mm else { return Err(BadAccess::Unmapped) };
+    match userfault::look(k, mm, addr, access) {
+        Fault::Ordinary => {}
+        Fault::Bus => return Err(BadAccess::Bus),
+        Fault::Ask(..) => {
+            // A thread in user mode waits for the answer; a call does not get here twice and cannot.
+            let at = format!("task {} at address {addr:#x}", tid.0);
+            k.gap("userfaultfd: a fault inside a system call".into(), at);
+            return Err(BadAccess::Bus);
+        }
+    }
     let limits = Limits::of(k, tid);
     fault_in(k, host, mm, addr, access, &limits)
 }
@@ -59,6 +70,9 @@ pub fn fault_in(
         Some(area) => area.clone(),
         None => grow_stack(k, id, page, limits)?,
     };
+    if area.flags.contains(AreaFlags::GUARD) {
+        return Err(BadAccess::Unmapped);
+    }
     if !allows(&area, access) {
         return Err(BadAccess::Forbidden);
     }

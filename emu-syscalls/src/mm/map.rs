@@ -248,6 +248,8 @@ pub(super) fn refuse_sealed(mm: &Mm, range: Range<u64>) -> Result<(), Errno> {
 pub(super) fn remove(k: &mut Kernel, id: MmId, range: Range<u64>) -> Result<(), Errno> {
     let mm = get_mut(k, id)?;
     let taken = mm.take(range.clone());
+    mm.userfaults.forget(range.clone());
+    mm.policies.set(range, None);
     let space = mm.space;
     for area in &taken {
         k.mem.unmap(space, area.start..area.end);

@@ -24,11 +24,13 @@ pub mod fault;
 pub mod layout;
 pub mod map;
 pub mod object;
+pub mod policy;
 pub mod remap;
 pub mod remote;
 pub mod shm;
 #[cfg(test)]
 mod tests;
+pub mod userfault;
 
 id! {
     /// A memory description, shared by `CLONE_VM`.
@@ -83,6 +85,8 @@ bitflags::bitflags! {
         const SEQUENTIAL = 0x400;
         /// `MADV_RANDOM` was asked for.
         const RANDOM = 0x800;
+        /// `MADV_GUARD_INSTALL`: every touch is SIGSEGV.
+        const GUARD = 0x1000;
     }
 }
 
@@ -160,6 +164,10 @@ pub struct Mm {
     pub membarrier: u32,
     /// Contexts of io_setup(2) by the address of their page.
     pub aio: imbl::OrdMap<u64, aio::AioContext>,
+    /// Memory policies of ranges.
+    pub policies: policy::Policies,
+    /// Ranges whose faults user space answers.
+    pub userfaults: userfault::Userfaults,
     /// Tasks that share it.
     pub users: u32,
 }
@@ -189,6 +197,8 @@ impl Mm {
             thp_disabled: false,
             membarrier: 0,
             aio: imbl::OrdMap::new(),
+            policies: policy::Policies::default(),
+            userfaults: userfault::Userfaults::default(),
             users: 1,
         }
     }
@@ -256,6 +266,7 @@ pub fn fork(k: &mut Kernel, from: MmId) -> Result<MmId, Errno> {
             child.areas.insert(area.start, area);
         }
     }
+    userfault::forked(k, &mut child);
     for area in child.areas.values() {
         object::retain_bytes(k, area);
     }

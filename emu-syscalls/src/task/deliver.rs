@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::observe::Event;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, sa, si, sig};
-use crate::task::{RunState, TaskId, death, exit, frame, jobs, rseq, signal};
+use crate::task::{RunState, TaskId, death, exit, frame, init, jobs, ptrace, rseq, signal};
 
 /// Number of `restart_syscall`.
 const NR_RESTART_SYSCALL: u64 = 219;
@@ -25,8 +25,11 @@ pub fn deliver(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
         return;
     }
     let work = task.work;
-    let idle = !work.restart && !work.rseq && task.saved_mask.is_none();
+    let idle = !work.restart && !work.rseq && !work.traced && task.saved_mask.is_none();
     if idle && !signal::pending(k, tid) {
+        return;
+    }
+    if work.traced && ptrace::stop_if_due(k, tid) {
         return;
     }
     if work.rseq {
@@ -36,18 +39,29 @@ pub fn deliver(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     if k.task(tid).saved_mask.is_some() && !interrupted(&k.user_regs(tid)) {
         restore_mask(k, tid);
     }
+    let mut handled = false;
     loop {
         match get_signal(k, host, tid) {
             Taken::Gone => return,
             Taken::Nothing => break,
-            Taken::Handler(info, action) => handle(k, host, tid, &info, &action),
+            Taken::Handler(info, action) => {
+                handle(k, host, tid, &info, &action);
+                handled = true;
+            }
         }
     }
     let regs = k.user_regs(tid);
     if let Some(errno) = restart_errno(&regs) {
         restart_without_handler(k, tid, regs, errno);
     }
-    k.task_mut(tid).work.restart = false;
+    let task = k.task_mut(tid);
+    task.work.restart = false;
+    task.work.traced = task.trace.tracer.is_some();
+    if handled && task.work.step && task.work.traced {
+        // A step into a handler ends at its first instruction.
+        ptrace::push(k, tid, ptrace::Kind::Signal, u32::from(sig::TRAP), 0);
+        ptrace::stop_if_due(k, tid);
+    }
     restore_mask(k, tid);
 }
 
@@ -87,12 +101,35 @@ enum Taken {
 
 fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
     loop {
-        let gid = k.task(tid).group;
-        if k.group(gid).stop.pending.is_some() && !signal::pending_set(k, tid).contains(sig::KILL) {
-            jobs::stop_thread(k, tid);
+        let task = k.task(tid);
+        let gid = task.group;
+        let traced = task.trace.tracer.is_some();
+        let stops = ptrace::group_stop_waits(k, task);
+        if (stops || task.trace.interrupt) && !signal::pending_set(k, tid).contains(sig::KILL) {
+            let signo = k.group(gid).stop.pending.filter(|_| stops);
+            if traced {
+                ptrace::stop_with_group(k, tid, signo);
+            } else {
+                jobs::stop_thread(k, tid);
+            }
             return Taken::Gone;
         }
-        let Some(info) = dequeue(k, host, tid, k.task(tid).blocked) else { return Taken::Nothing };
+        let info = match k.task_mut(tid).trace.injected.take() {
+            // What the tracer let through waits again if it is blocked by now.
+            Some(info) if k.task(tid).blocked.contains(info.signo) => {
+                k.task_mut(tid).pending.push(info);
+                continue;
+            }
+            Some(info) => info,
+            None => {
+                let Some(info) = dequeue(k, host, tid, k.task(tid).blocked) else { return Taken::Nothing };
+                if traced && info.signo != sig::KILL {
+                    ptrace::stop_for_signal(k, tid, info);
+                    return Taken::Gone;
+                }
+                info
+            }
+        };
         let signo = info.signo;
         k.observer.note(k.retired, || Event::Signal { tid, number: signo });
         let sighand = k.task(tid).sighand;
@@ -108,7 +145,7 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             }
             return Taken::Handler(info, action);
         }
-        if SigSet::IGNORED.contains(signo) {
+        if SigSet::IGNORED.contains(signo) || gid == init::GROUP {
             continue;
         }
         if SigSet::STOPS.contains(signo) {
@@ -121,6 +158,14 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             && k.group(gid).rlimits[RLIMIT_CORE].0 > 0
             && k.group(gid).dumpable == 1;
         let status = u32::from(signo) | if dumps { 0x80 } else { 0 };
+        let task = k.task_mut(tid);
+        if signo != sig::KILL && !task.trace.exit_told && ptrace::wants(task, ptrace::option::TRACEEXIT) {
+            task.trace.exit_told = true;
+            task.trace.injected = Some(info);
+            ptrace::push_event(k, tid, ptrace::event::EXIT, u64::from(status));
+            ptrace::stop_if_due(k, tid);
+            return Taken::Gone;
+        }
         death::note(k, host, tid, &info);
         exit::exit_group(k, host, tid, status);
         return Taken::Gone;

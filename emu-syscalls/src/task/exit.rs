@@ -15,7 +15,7 @@ use crate::seam::Host;
 use crate::task::sighand::{SigInfo, si};
 use crate::task::signal::{To, post};
 use crate::task::wait::{WaitKey, unpark};
-use crate::task::{GroupId, RunState, TaskId, fork, futex, jobs, reap};
+use crate::task::{GroupId, RunState, TaskId, fork, futex, jobs, ptrace, reap};
 
 /// Wait status of `exit(code)`.
 #[must_use]
@@ -70,6 +70,12 @@ pub fn exit_thread(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, status: u32
         !k.group(gid).threads.iter().any(|other| k.tasks.get(*other).is_some_and(|task| !task.is_dead()));
     if last {
         crate::vfs::locks::process_ended(k, gid);
+    }
+    if !k.group(gid).tracees.is_empty() || !k.group(gid).trace_exits.is_empty() {
+        ptrace::tracer_ended(k, tid, last);
+    }
+    if tid.0 != gid.0 {
+        ptrace::ended(k, tid, status, None);
     }
     orphan_children_of_thread(k, gid, tid, last);
     k.wake(WaitKey::Thread(tid));
@@ -170,7 +176,7 @@ fn adopt(k: &mut Kernel, old: GroupId, child: GroupId, reaper: Option<GroupId>) 
     if let Some(reaper) = reaper.and_then(|id| k.groups.get_mut(id)) {
         reaper.children.insert(child);
     }
-    if k.group(child).status.is_some() {
+    if k.group(child).status.is_some() && !k.group(child).held {
         reap::notify_parent_exit(k, child);
     } else {
         jobs::hang_up_if_orphaned(k, child, Some(old));
@@ -210,7 +216,9 @@ fn end_process(k: &mut Kernel, gid: GroupId) {
     k.wake(WaitKey::Thread(leader));
     jobs::hang_up_if_orphaned(k, gid, None);
     k.observer.note(k.retired, || Event::Exited { tid: leader, status });
-    reap::notify_parent_exit(k, gid);
+    if !ptrace::ended(k, leader, status, Some(gid)) {
+        reap::notify_parent_exit(k, gid);
+    }
 }
 
 /// Ends all other threads of the caller's process, as `execve` does, and gives the caller the leader's number
@@ -230,6 +238,7 @@ pub fn kill_other_threads(ctx: &mut Ctx<'_>) -> Result<(), Errno> {
     let k = &mut *ctx.k;
     let regs = k.user_regs(tid);
     let start_ns = k.tasks.get(leader).map(|task| task.start_ns);
+    ptrace::unlink(k, leader);
     remove_task(k, leader);
     let top = k.make_kernel_stack(leader)?;
     k.sched.remove(tid);
@@ -240,6 +249,7 @@ pub fn kill_other_threads(ctx: &mut Ctx<'_>) -> Result<(), Errno> {
     task.start_ns = start_ns.unwrap_or(task.start_ns);
     k.tasks.insert_at(leader, task);
     k.set_user_regs(leader, &regs);
+    ptrace::renumber(k, tid, leader);
     k.group_mut(gid).threads = vec![leader];
     for child in k.group(gid).children.clone() {
         if let Some(child) = k.groups.get_mut(child) {

@@ -9,10 +9,13 @@ use crate::file::fdtable;
 use crate::kernel::Kernel;
 use crate::mm;
 use crate::task::futex::FutexWait;
+use crate::task::ptrace::{self, event, option};
 use crate::task::sched::policy;
-use crate::task::sighand::{SigQueue, sig};
+use crate::task::sighand::{SigInfo, SigQueue, si, sig};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
-use crate::task::{GroupId, RunState, Task, TaskId, ThreadGroup, Trap, Usage, Work, creds, exit, frame};
+use crate::task::{
+    GroupId, RunState, Task, TaskId, ThreadGroup, TimeOffsets, Trap, Usage, Work, creds, exit, frame,
+};
 
 /// `CLONE_*` flags (clone(2)).
 #[allow(missing_docs, reason = "the names of clone(2)")]
@@ -72,7 +75,7 @@ pub struct CloneArgs {
 /// Index of RLIMIT_NPROC.
 const RLIMIT_NPROC: usize = 6;
 
-/// Of namespaces there is only the one of mounts; for the others, loudly, what Linux answers that was built without them.
+/// Of namespaces there are those of mounts and of time; for the others, loudly, what Linux answers that was built without them.
 pub fn refuse_namespaces(ctx: &mut Ctx<'_>, flags: u64) -> Result<(), Stop> {
     if flags & (flag::NAMESPACES | flag::NEWTIME) == 0 {
         return Ok(());
@@ -80,7 +83,7 @@ pub fn refuse_namespaces(ctx: &mut Ctx<'_>, flags: u64) -> Result<(), Stop> {
     if flags & flag::NEWUSER == 0 && !creds::has(&ctx.task().creds, creds::cap::SYS_ADMIN) {
         return Err(Errno::EPERM.into());
     }
-    if flags & (flag::NAMESPACES | flag::NEWTIME) == flag::NEWNS {
+    if flags & (flag::NAMESPACES | flag::NEWTIME) & !(flag::NEWNS | flag::NEWTIME) == 0 {
         return Ok(());
     }
     let at = format!("task {}", ctx.tid.0);
@@ -154,6 +157,7 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
         let _ = as_child.write_u32(Addr(args.child_tid), child.0);
     }
     ctx.k.irq.forks += 1;
+    trace_child(ctx, child, args);
     ctx.k.enqueue(child);
     if args.flags & flag::VFORK != 0 {
         ctx.call.done = u64::from(child.0);
@@ -162,10 +166,43 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
     Ok(u64::from(child.0))
 }
 
+/// The child of a traced task is traced too if the tracer asked for it, and starts with a stop; the tracer hears of it.
+fn trace_child(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) {
+    let me = ctx.task();
+    let Some(tracer) = me.trace.tracer else { return };
+    let (event, option) = if args.flags & flag::VFORK != 0 {
+        (event::VFORK, option::TRACEVFORK)
+    } else if args.exit_signal == sig::CHLD {
+        (event::FORK, option::TRACEFORK)
+    } else {
+        (event::CLONE, option::TRACECLONE)
+    };
+    let told = args.flags & flag::UNTRACED == 0 && ptrace::wants(me, option);
+    if !told && args.flags & flag::PTRACE == 0 {
+        return;
+    }
+    let (seized, options) = (me.trace.seized, me.trace.options);
+    ptrace::link(ctx.k, tracer, child);
+    let task = ctx.k.task_mut(child);
+    task.trace.seized = seized;
+    task.trace.options = options;
+    if seized {
+        task.trace.interrupt = true;
+    } else {
+        task.pending.push(SigInfo::user(sig::STOP, si::USER, 0, 0));
+    }
+    if told {
+        ptrace::push_event(ctx.k, ctx.tid, event, u64::from(child.0));
+    }
+}
+
 fn wait_for_vfork(ctx: &mut Ctx<'_>) -> SysResult {
     let child = TaskId(u32::try_from(ctx.call.done).unwrap_or(0));
     if ctx.k.tasks.get(child).is_some_and(|task| task.vfork_child) {
         return Err(Stop::Block(Wait::any(vec![WaitKey::Vfork(child)], None, OnSignal::Killable)));
+    }
+    if ptrace::wants(ctx.task(), option::TRACEVFORKDONE) {
+        ptrace::push_event(ctx.k, ctx.tid, event::VFORK_DONE, u64::from(child.0));
     }
     Ok(ctx.call.done)
 }
@@ -243,6 +280,12 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
             parent.children.insert(group);
         }
     }
+    let new_time = if f & flag::NEWTIME != 0 {
+        k.time.namespaces += 1;
+        k.time.namespaces
+    } else {
+        0
+    };
     let mut regs = k.user_regs(tid);
     regs.ax = 0;
     if args.stack != 0 {
@@ -270,14 +313,21 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         start_ns: now,
         usage: Usage::default(),
         trap: Trap::default(),
-        work: Work::default(),
+        work: Work { seccomp: me.work.seccomp, ..Work::default() },
         vfork_child: f & flag::VFORK != 0,
         exit_status: 0,
         futex: FutexWait::default(),
+        trace: ptrace::Trace::default(),
+        time: {
+            let time = me.children_time.unwrap_or(me.time);
+            if new_time == 0 { time } else { TimeOffsets { id: new_time, ..time } }
+        },
+        children_time: None,
         ..me
     };
     task.cpu.icount = 0;
     task.attrs.parent_death_signal = 0;
+    task.attrs.default_slack_ns = task.attrs.timer_slack_ns;
     if f & flag::SETTLS != 0 {
         task.cpu.fs_base = args.tls;
     }
@@ -358,6 +408,15 @@ pub fn unshare(ctx: &mut Ctx<'_>, flags: u64) -> SysResult {
         }
     }
     refuse_namespaces(ctx, flags)?;
+    if flags & flag::FILES != 0 {
+        // A table that is copied must not be larger than one may be made now (dup_fd).
+        let limit = crate::vfs::procfs::sysctl::number(ctx.k, "fs/nr_open");
+        let table = ctx.k.fd_tables.get(ctx.task().fds).filter(|table| table.users > 1);
+        let highest = table.and_then(|table| table.fds.get_max().map(|(fd, _)| *fd));
+        if highest.is_some_and(|fd| i64::from(fd) >= limit) {
+            return Err(Errno::EMFILE.into());
+        }
+    }
     if flags & (flag::FS | flag::NEWNS) != 0 {
         let old = ctx.task().fs;
         if ctx.k.fs_contexts.get(old).is_some_and(|fs| fs.users > 1) {
@@ -369,6 +428,12 @@ pub fn unshare(ctx: &mut Ctx<'_>, flags: u64) -> SysResult {
     if flags & flag::NEWNS != 0 {
         let fs = ctx.task().fs;
         crate::vfs::mount::copy_namespace(ctx.k, fs);
+    }
+    if flags & flag::NEWTIME != 0 {
+        ctx.k.time.namespaces += 1;
+        let id = ctx.k.time.namespaces;
+        let task = ctx.task_mut();
+        task.children_time = Some(TimeOffsets { id, ..task.children_time.unwrap_or(task.time) });
     }
     if flags & flag::FILES != 0 {
         fdtable::unshare_table(ctx.k, ctx.tid);

@@ -8,7 +8,7 @@ use crate::task::reap::{GroupChange, notify_parent_stop};
 use crate::task::sighand::{SigInfo, sig};
 use crate::task::signal::post_pgrp;
 use crate::task::wait::{OnSignal, unpark};
-use crate::task::{GroupId, RunState, TaskId};
+use crate::task::{GroupId, RunState, TaskId, ptrace};
 
 /// State of a stop of the whole process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +21,11 @@ pub struct StopState {
 
 /// A stop signal was taken: the whole process is to stop.
 pub fn begin_stop(k: &mut Kernel, gid: GroupId, signo: u8) {
+    for tid in k.group(gid).threads.clone() {
+        if let Some(task) = k.tasks.get_mut(tid) {
+            task.trace.past_group_stop = false;
+        }
+    }
     let group = k.group_mut(gid);
     if group.stop.pending.is_some() {
         return;
@@ -60,8 +65,14 @@ pub fn check_all_stopped(k: &mut Kernel, gid: GroupId) {
         }
     }
     if any {
+        // The parent that traces the process hears of each thread's stop instead.
+        let leader = k.tasks.get(k.group(gid).leader());
+        let tracer = leader.and_then(|task| ptrace::tracer_group(k, task));
         let group = k.group_mut(gid);
         group.stop.stopped = Some(signo);
+        if tracer.is_some() && tracer == group.parent {
+            return;
+        }
         group.change = Some(GroupChange::Stopped(signo));
         notify_parent_stop(k, gid, GroupChange::Stopped(signo));
     }
@@ -76,9 +87,10 @@ pub fn continue_group(k: &mut Kernel, gid: GroupId) {
     }
     group.stop = StopState::default();
     for tid in group.threads.clone() {
-        if let Some(task) = k.tasks.get_mut(tid)
-            && task.state == RunState::Stopped
-        {
+        let Some(task) = k.tasks.get_mut(tid) else { continue };
+        if task.trace.stop.is_some() {
+            ptrace::group_continues(k, tid);
+        } else if task.state == RunState::Stopped {
             task.state = RunState::Runnable;
             k.enqueue(tid);
         }

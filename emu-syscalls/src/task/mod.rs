@@ -22,11 +22,14 @@ pub mod exit;
 pub mod fork;
 pub mod frame;
 pub mod futex;
+pub mod init;
 pub mod jobs;
 pub mod pids;
+pub mod ptrace;
 pub mod reap;
 pub mod rseq;
 pub mod sched;
+pub mod seccomp;
 pub mod sighand;
 pub mod signal;
 pub mod wait;
@@ -153,6 +156,14 @@ pub struct Task {
     pub exit_status: u32,
     /// What a waker needs to know of a wait on a futex.
     pub futex: FutexWait,
+    /// Who traces it, and how.
+    pub trace: ptrace::Trace,
+    /// Filters of its calls.
+    pub seccomp: seccomp::Seccomp,
+    /// Its time namespace.
+    pub time: TimeOffsets,
+    /// That of children to come and of the next program, if it is another.
+    pub children_time: Option<TimeOffsets>,
 }
 
 /// Page faults and context switches of a task, or sums of them.
@@ -207,6 +218,8 @@ pub struct TaskAttrs {
     pub no_new_privs: bool,
     /// Timer slack in ns.
     pub timer_slack_ns: u64,
+    /// What the slack goes back to: the parent's at the fork.
+    pub default_slack_ns: u64,
     /// Execution domain.
     pub personality: u32,
     /// I/O priority.
@@ -223,12 +236,24 @@ impl Default for TaskAttrs {
             parent_death_signal: 0,
             no_new_privs: false,
             timer_slack_ns: 50_000,
+            default_slack_ns: 50_000,
             personality: 0,
             ioprio: 0,
             mempolicy: None,
             no_tsc: false,
         }
     }
+}
+
+/// A time namespace (time_namespaces(7)): what its clocks show more than the machine's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TimeOffsets {
+    /// Which one; 0 for the first.
+    pub id: u64,
+    /// Of the monotonic clocks, in ns.
+    pub monotonic: i64,
+    /// Of the clock since boot, in ns.
+    pub boot: i64,
 }
 
 /// What the way back to user mode must look at besides signals.
@@ -238,6 +263,12 @@ pub struct Work {
     pub restart: bool,
     /// The task was preempted or got a signal since its restartable sequence was last looked at.
     pub rseq: bool,
+    /// Somebody traces it, or a signal that its tracer let through is still to be taken.
+    pub traced: bool,
+    /// Its calls are filtered.
+    pub seccomp: bool,
+    /// Its tracer lets it run one instruction at a time.
+    pub step: bool,
 }
 
 /// A process.
@@ -287,6 +318,12 @@ pub struct ThreadGroup {
     pub has_execed: bool,
     /// `/proc/PID/oom_score_adj`
     pub oom_score_adj: i32,
+    /// Tasks that its threads trace.
+    pub tracees: imbl::OrdSet<TaskId>,
+    /// Traced tasks that ended and were not waited for.
+    pub trace_exits: imbl::Vector<ptrace::TraceExit>,
+    /// It ended, and its parent hears of it when its tracer has.
+    pub held: bool,
 }
 
 /// `RLIM_INFINITY`
@@ -378,6 +415,10 @@ impl Task {
             vfork_child: false,
             exit_status: 0,
             futex: FutexWait::default(),
+            trace: ptrace::Trace::default(),
+            seccomp: seccomp::Seccomp::default(),
+            time: TimeOffsets::default(),
+            children_time: None,
         }
     }
 
@@ -452,6 +493,9 @@ impl ThreadGroup {
             dumpable: 1,
             has_execed: false,
             oom_score_adj: parent.map_or(0, |parent| parent.oom_score_adj),
+            tracees: imbl::OrdSet::new(),
+            trace_exits: imbl::Vector::new(),
+            held: false,
         }
     }
     /// Its leading thread.

@@ -1,6 +1,6 @@
 //! Numbers of tasks: allocation as Linux does it, and what a number names.
 //!
-//! **Invariant**: number 1 is the kernel's own init, which no guest sees as a task; it adopts and reaps orphans. A number
+//! **Invariant**: number 1 is the kernel's own init ([`super::init`]). A number
 //! is not given out while a task, process group or session bears it.
 
 use crate::abi::errno::Errno;
@@ -66,10 +66,13 @@ impl Kernel {
         if pid == 0 { Ok(me) } else { self.find_task(pid) }
     }
 
-    /// The process with a number, not yet waited for. `ESRCH`.
+    /// The process with a number, not yet waited for; the number of a thread names its process. `ESRCH`.
     pub fn find_group(&self, pid: i32) -> Result<GroupId, Errno> {
-        let gid = u32::try_from(pid).map(GroupId).map_err(|_| Errno::ESRCH)?;
-        if self.groups.contains(gid) { Ok(gid) } else { Err(Errno::ESRCH) }
+        let number = u32::try_from(pid).map_err(|_| Errno::ESRCH)?;
+        if self.groups.contains(GroupId(number)) {
+            return Ok(GroupId(number));
+        }
+        self.tasks.get(TaskId(number)).map(|task| task.group).ok_or(Errno::ESRCH)
     }
 
     /// The processes of a process group, ascending.

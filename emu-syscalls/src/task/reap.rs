@@ -7,7 +7,7 @@ use crate::kernel::Kernel;
 use crate::task::sighand::{SIG_IGN, SigInfo, sa, si, sig};
 use crate::task::signal::{To, action_of, post};
 use crate::task::wait::WaitKey;
-use crate::task::{GroupId, TaskId, Usage, exit, pids};
+use crate::task::{GroupId, TaskId, Usage, exit, pids, ptrace};
 
 /// A change of state that a parent may wait for, besides the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,7 +192,7 @@ pub fn look(k: &mut Kernel, tid: TaskId, who: Who, options: u32) -> Looked {
             continue;
         }
         any = true;
-        let exited = child.status.is_some() && options & option::EXITED != 0;
+        let exited = child.status.is_some() && !child.held && options & option::EXITED != 0;
         let changed = match child.change {
             Some(GroupChange::Stopped(_)) => options & option::STOPPED != 0,
             Some(GroupChange::Continued) => options & option::CONTINUED != 0,
@@ -203,11 +203,75 @@ pub fn look(k: &mut Kernel, tid: TaskId, who: Who, options: u32) -> Looked {
             break;
         }
     }
+    let traced = match hit {
+        None => look_at_tracees(k, tid, who, options),
+        Some(_) => Looked::NoChild,
+    };
     match hit {
         Some(gid) => Looked::Found(take(k, gid, options)),
+        None if traced != Looked::NoChild => traced,
         None if any => Looked::NotYet,
         None => Looked::NoChild,
     }
+}
+
+/// Looks for a task that a thread of `tid`'s process traces and that stopped or ended.
+fn look_at_tracees(k: &mut Kernel, tid: TaskId, who: Who, options: u32) -> Looked {
+    let me = k.task(tid).group;
+    let group = k.group(me);
+    if group.tracees.is_empty() && group.trace_exits.is_empty() {
+        return Looked::NoChild;
+    }
+    let matches = |tid: TaskId, pgid: GroupId| match who {
+        Who::Any => true,
+        Who::Process(gid) => gid.0 == tid.0,
+        Who::ProcessGroup(wanted) => wanted == pgid,
+    };
+    let mut any = false;
+    let exit = group.trace_exits.iter().position(|exit| matches(exit.tid, exit.pgid));
+    if let Some(index) = exit {
+        any = true;
+        if options & option::EXITED != 0
+            && let Some(exit) = group.trace_exits.get(index).cloned()
+        {
+            if options & option::NOWAIT == 0 {
+                k.group_mut(me).trace_exits.remove(index);
+                if let Some(process) = exit.holds {
+                    ptrace::release(k, process);
+                }
+            }
+            let (code, si_status) = exit_code_and_status(exit.status);
+            let (child, uid) = (GroupId(exit.tid.0), exit.uid);
+            return Looked::Found(Found {
+                child,
+                status: exit.status,
+                code,
+                si_status,
+                uid,
+                usage: exit.usage,
+            });
+        }
+    }
+    for tracee in k.group(me).tracees.clone() {
+        let Some(task) = k.tasks.get(tracee) else { continue };
+        let pgid = k.groups.get(task.group).map_or(task.group, |group| group.pgid);
+        let mine = options & option::NOTHREAD == 0 || task.trace.tracer == Some(tid);
+        if !mine || !matches(tracee, pgid) {
+            continue;
+        }
+        any = true;
+        let Some(stop) = task.trace.stop.filter(|stop| !stop.told) else { continue };
+        let (uid, usage) = (task.creds.uid[0], task.usage());
+        if options & option::NOWAIT == 0
+            && let Some(stop) = &mut k.task_mut(tracee).trace.stop
+        {
+            stop.told = true;
+        }
+        let (child, status) = (GroupId(tracee.0), stop.code << 8 | 0x7f);
+        let si_status = stop.code.cast_signed();
+        return Looked::Found(Found { child, status, code: si::CLD_TRAPPED, si_status, uid, usage });
+    }
+    if any { Looked::NotYet } else { Looked::NoChild }
 }
 
 fn take(k: &mut Kernel, gid: GroupId, options: u32) -> Found {

@@ -13,7 +13,7 @@ use crate::mm::fault::BadAccess;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, si, sig};
 use crate::task::wait::{OnSignal, WaitKey, unpark};
-use crate::task::{GroupId, RunState, TaskId, Trap, creds, jobs, pids};
+use crate::task::{GroupId, RunState, TaskId, Trap, creds, init, jobs, pids};
 
 /// Whom a signal is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +46,14 @@ pub fn send(k: &mut Kernel, to: To, info: SigInfo) -> Result<(), Errno> {
             _ => return Ok(()),
         },
     };
-    if signo == 0 || signo > sig::MAX {
+    if signo == 0 || signo > sig::MAX || init::ignores(k, to, &info) {
         return Ok(());
     }
     prepare(k, gid, signo);
     let Some(task) = k.tasks.get(main) else { return Ok(()) };
     let action = action_of(k, main, signo);
-    if !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
+    let traced = task.trace.tracer.is_some() && signo != sig::KILL;
+    if !traced && !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
         return Ok(());
     }
     let limit = k.group(gid).rlimits[RLIMIT_SIGPENDING].0;
@@ -173,6 +174,8 @@ fn wake_thread(k: &mut Kernel, tid: TaskId, signo: u8, fatal: bool) {
             unpark(k, tid);
         }
         RunState::Stopped if signo == sig::KILL => {
+            task.trace.stop = None;
+            task.trace.due.clear();
             task.state = RunState::Runnable;
             k.enqueue(tid);
         }
@@ -199,7 +202,10 @@ pub fn pending_set(k: &Kernel, tid: TaskId) -> SigSet {
 pub fn pending(k: &Kernel, tid: TaskId) -> bool {
     let Some(task) = k.tasks.get(tid) else { return false };
     let Some(group) = k.groups.get(task.group) else { return false };
-    !task.pending.set.or(group.pending.set).minus(task.blocked).is_empty() || group.stop.pending.is_some()
+    !task.pending.set.or(group.pending.set).minus(task.blocked).is_empty()
+        || (group.stop.pending.is_some() && !task.trace.past_group_stop)
+        || task.trace.interrupt
+        || task.trace.injected.is_some()
 }
 
 /// Whether a signal that will end the process waits for `tid`.

@@ -44,6 +44,8 @@ pub enum WaitKey {
     Thread(TaskId),
     /// An event of this asynchronous input-output context.
     Aio(u64),
+    /// A page of a range registered with this userfaultfd instance is provided.
+    Fault(u32, u64),
     /// A record was added to the kernel log.
     Log,
     /// Nothing: only time or a signal ends the wait.

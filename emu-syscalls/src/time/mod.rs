@@ -31,6 +31,8 @@ pub struct Clocks {
     pub adjustment: Adjustment,
     /// Armed timers.
     pub timers: timer::TimerQueue,
+    /// Time namespaces made so far.
+    pub namespaces: u64,
 }
 
 /// What adjtimex(2) keeps and tells. The clock's rate is the host's whatever is asked.
@@ -90,6 +92,15 @@ impl Clocks {
     }
 }
 
+/// Whether a clock is the one of time since boot, or the monotonic one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boot {
+    /// CLOCK_BOOTTIME
+    Yes,
+    /// CLOCK_MONOTONIC
+    No,
+}
+
 /// Nanoseconds of a `timespec` or, with `unit_ns` 1000, a `timeval`. `EINVAL` if negative or not normal.
 pub fn duration_ns(seconds: i64, fraction: i64, unit_ns: i64) -> Result<u64, Errno> {
     let max = 1_000_000_000 / unit_ns;
@@ -102,6 +113,20 @@ pub fn duration_ns(seconds: i64, fraction: i64, unit_ns: i64) -> Result<u64, Err
 }
 
 impl Ctx<'_> {
+    /// The monotonic time at which the caller's clock of monotonic time (or, `boot`, of time since boot) shows `ns`.
+    #[must_use]
+    pub fn from_namespace(&self, ns: u64, boot: Boot) -> u64 {
+        ns.saturating_add_signed(self.namespace_offset(boot).saturating_neg())
+    }
+    /// What the caller's clock shows at monotonic time `ns`.
+    #[must_use]
+    pub fn to_namespace(&self, ns: u64, boot: Boot) -> u64 {
+        ns.saturating_add_signed(self.namespace_offset(boot))
+    }
+    fn namespace_offset(&self, boot: Boot) -> i64 {
+        let time = self.task().time;
+        if boot == Boot::Yes { time.boot } else { time.monotonic }
+    }
     /// Reads a `timespec` as ns. `EFAULT`, `EINVAL`.
     pub fn read_timespec(&mut self, addr: Addr) -> Result<u64, Errno> {
         let seconds = self.read_u64(addr)?.cast_signed();

@@ -110,6 +110,8 @@ pub struct PosixTimer {
     pub interval_ns: u64,
     /// Its signal is queued and not yet taken.
     pub queued: bool,
+    /// Expirations before the machine's clock began (an absolute time long gone), for the first overrun count.
+    pub before: u64,
     /// Expirations since the signal was queued.
     pub overrun: i64,
     /// Overruns of the signal that was taken last.
@@ -161,10 +163,12 @@ fn fire_posix(k: &mut Kernel, gid: GroupId, id: i32, now_ns: u64) {
     let periods = now_ns.saturating_sub(timer.due_ns).checked_div(timer.interval_ns);
     if let Some(periods) = periods {
         expirations = periods.saturating_add(1);
+        let before = std::mem::take(&mut timer.before);
         timer.due_ns = timer.due_ns.saturating_add(timer.interval_ns.saturating_mul(expirations));
         if matches!(timer.clock, TimerClock::Monotonic | TimerClock::Realtime) {
             k.time.timers.set(TimerKey::Posix(gid, id), Some(timer.due_ns));
         }
+        expirations = expirations.saturating_add(before);
     } else {
         timer.due_ns = 0;
     }

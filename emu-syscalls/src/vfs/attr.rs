@@ -7,7 +7,7 @@ use crate::seam::HostChange;
 use crate::vfs::ftype::{S_ISGID, S_ISUID};
 use crate::vfs::open::notify;
 use crate::vfs::perm::{MAY_WRITE, cap, capable, in_group, owner_or_capable, permission};
-use crate::vfs::{InodeId, InodeKind, Loc, data, now, shared, want_write};
+use crate::vfs::{InodeId, InodeKind, Loc, data, fsflag, now, shared, want_write};
 
 /// Changes the permission bits (`chmod(2)`).
 pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Errno> {
@@ -17,6 +17,7 @@ pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Err
         return Err(Errno::EPERM);
     }
     may_change(ctx, id)?;
+    not_fixed(ctx, id)?;
     let creds = &ctx.task().creds;
     let inode = ctx.k.vfs.inode(id);
     let mut mode = mode & 0o7777;
@@ -66,6 +67,7 @@ pub(crate) fn set_owner(
         return Err(Errno::EPERM);
     }
     may_change(ctx, id)?;
+    not_fixed(ctx, id)?;
     let inode = ctx.k.vfs.inode(id);
     let same = uid.is_none_or(|uid| uid == inode.uid) && gid.is_none_or(|gid| gid == inode.gid);
     if shared::is_shared(ctx.k, id) {
@@ -107,6 +109,10 @@ pub(crate) fn set_times(ctx: &mut Ctx<'_>, loc: Loc, atime: SetTime, mtime: SetT
     }
     let id = ctx.k.vfs.inode_at(loc);
     want_write(ctx.k, loc)?;
+    let immutable = ctx.k.vfs.inode(id).fsflags & fsflag::IMMUTABLE != 0;
+    if immutable || (atime, mtime) != (SetTime::Now, SetTime::Now) {
+        not_fixed(ctx, id)?;
+    }
     if (atime, mtime) == (SetTime::Now, SetTime::Now) {
         if !owner_or_capable(ctx, id) {
             permission(ctx, id, MAY_WRITE)?;
@@ -132,6 +138,11 @@ pub(crate) fn set_times(ctx: &mut Ctx<'_>, loc: Loc, atime: SetTime, mtime: SetT
     inode.ctime = now;
     notify(ctx.k, loc, mask::ATTRIB);
     Ok(())
+}
+
+/// `EPERM` for an immutable or append-only file.
+fn not_fixed(ctx: &Ctx<'_>, id: InodeId) -> Result<(), Errno> {
+    if ctx.k.vfs.inode(id).is_fixed() { Err(Errno::EPERM) } else { Ok(()) }
 }
 
 /// Made-up files and open files without a place keep their attributes.

@@ -207,6 +207,8 @@ pub struct Inode {
     pub ctime: i64,
     /// Birth, ns since 1970.
     pub btime: i64,
+    /// `FS_*_FL` bits ([`fsflag`]).
+    pub fsflags: u32,
     /// Extended attributes.
     pub xattrs: imbl::OrdMap<Arc<[u8]>, Arc<[u8]>>,
     /// What lies below.
@@ -221,7 +223,26 @@ pub struct Inode {
     pub writers: i32,
 }
 
+/// Flags of an inode (ioctl_iflags(2)).
+pub mod fsflag {
+    /// Nothing of it may be changed.
+    pub const IMMUTABLE: u32 = 0x10;
+    /// Only appending.
+    pub const APPEND: u32 = 0x20;
+    /// Not in backups.
+    pub const NODUMP: u32 = 0x40;
+    /// No access times.
+    pub const NOATIME: u32 = 0x80;
+    /// What tmpfs lets a user set.
+    pub const SETTABLE: u32 = IMMUTABLE | APPEND | NODUMP | NOATIME;
+}
+
 impl Inode {
+    /// Whether its attributes and names may not be changed.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        self.fsflags & (fsflag::IMMUTABLE | fsflag::APPEND) != 0
+    }
     /// Type and permission bits as `st_mode`.
     #[must_use]
     pub fn st_mode(&self) -> u32 {

@@ -368,6 +368,14 @@ pub fn copy_namespace(k: &mut Kernel, fs: crate::task::FsId) {
     }
 }
 
+/// The topmost mount of the namespace that a mount is in; `None` for the first namespace.
+#[must_use]
+pub fn namespace_of(k: &Kernel, mount: MountId) -> Option<MountId> {
+    let top = top_of(&k.vfs, mount);
+    let first = k.vfs.root_mount.map(|root| top_of(&k.vfs, root));
+    (first != Some(top)).then_some(top)
+}
+
 /// A task's directories are gone that lay in this mount: its namespace goes if nobody else is in it.
 pub fn leave_namespace(k: &mut Kernel, mount: MountId) {
     let top = top_of(&k.vfs, mount);

@@ -155,6 +155,10 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             want_write(ctx.k, loc)?;
         }
         permission(ctx, id, access)?;
+        let only_append = ctx.k.vfs.inode(id).fsflags & crate::vfs::fsflag::APPEND != 0 && writes;
+        if only_append && (open_flags & flags::O_APPEND == 0 || open_flags & flags::O_TRUNC != 0) {
+            return Err(Errno::EPERM.into());
+        }
         if open_flags & flags::O_NOATIME != 0 && !owner_or_capable(ctx, id) {
             return Err(Errno::EPERM.into());
         }
@@ -191,6 +195,10 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
         InodeKind::Symlink(_) => return Err(Errno::ELOOP.into()),
     };
     if open_flags & flags::O_TRUNC != 0 && matches!(kind, File::Regular(_)) && ctx.k.vfs.inode(id).size > 0 {
+        let seals = ctx.k.vfs.inode(id).content().map_or(0, |content| content.seals);
+        if seals & crate::file::regular::seal::SHRINK != 0 {
+            return Err(Errno::EPERM.into());
+        }
         data::set_size(ctx.k, ctx.host, id, 0)?;
         ops::stamp_change(ctx, id);
     }

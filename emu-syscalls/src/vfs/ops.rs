@@ -327,6 +327,9 @@ pub(crate) fn link(ctx: &mut Ctx<'_>, from: Loc, parent: &Parent) -> Result<(), 
     }
     let dir = may_create(ctx, parent)?;
     let inode = ctx.k.vfs.inode(id);
+    if inode.is_fixed() {
+        return Err(Errno::EPERM);
+    }
     if inode.sb != ctx.k.vfs.inode(dir).sb {
         return Err(Errno::EXDEV);
     }

@@ -7,7 +7,7 @@ use crate::ctx::Ctx;
 use crate::kernel::Kernel;
 use crate::task::{Creds, TaskId};
 use crate::vfs::ftype::S_ISVTX;
-use crate::vfs::{Inode, InodeId};
+use crate::vfs::{Inode, InodeId, fsflag};
 
 /// May execute or search.
 pub const MAY_EXEC: u32 = 1;
@@ -18,6 +18,8 @@ pub const MAY_READ: u32 = 4;
 
 /// Capabilities by number.
 pub mod cap {
+    /// Set the immutable and append-only flags.
+    pub const LINUX_IMMUTABLE: u32 = 9;
     /// Change owners.
     pub const CHOWN: u32 = 0;
     /// Ignore permission bits.
@@ -52,6 +54,9 @@ pub fn in_group(creds: &Creds, gid: u32) -> bool {
 
 /// Whether `creds` may do `mask` to a file with these attributes.
 pub(crate) fn check(creds: &Creds, inode: &Inode, mask: u32) -> Result<(), Errno> {
+    if mask & MAY_WRITE != 0 && inode.fsflags & fsflag::IMMUTABLE != 0 {
+        return Err(Errno::EPERM);
+    }
     let bits = if creds.uid[3] == inode.uid {
         inode.mode >> 6
     } else if in_group(creds, inode.gid) {
@@ -104,6 +109,9 @@ pub(crate) fn may_delete(ctx: &Ctx<'_>, dir: InodeId, victim: InodeId) -> Result
     permission(ctx, dir, MAY_WRITE | MAY_EXEC)?;
     let creds = &ctx.task().creds;
     let parent = ctx.k.vfs.inode(dir);
+    if parent.fsflags & fsflag::APPEND != 0 || ctx.k.vfs.inode(victim).is_fixed() {
+        return Err(Errno::EPERM);
+    }
     let sticky = parent.mode & S_ISVTX != 0
         && creds.uid[3] != parent.uid
         && creds.uid[3] != ctx.k.vfs.inode(victim).uid

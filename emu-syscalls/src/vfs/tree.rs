@@ -33,6 +33,7 @@ pub(crate) fn new_inode(sb: SuperId, kind: InodeKind, mode: u32, owner: (u32, u3
         mtime: now,
         ctime: now,
         btime: now,
+        fsflags: 0,
         xattrs: imbl::OrdMap::new(),
         lower: None,
         settled: true,

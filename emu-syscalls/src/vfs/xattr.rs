@@ -74,6 +74,9 @@ pub(crate) fn list(ctx: &Ctx<'_>, loc: Loc) -> Vec<u8> {
 pub(crate) fn set(ctx: &mut Ctx<'_>, loc: Loc, name: &[u8], value: &[u8], flags: u32) -> Result<(), Errno> {
     let id = ctx.k.vfs.inode_at(loc);
     want_write(ctx.k, loc)?;
+    if ctx.k.vfs.inode(id).is_fixed() {
+        return Err(Errno::EPERM);
+    }
     check(ctx, id, name, MAY_WRITE)?;
     let xattrs = &ctx.k.vfs.inode(id).xattrs;
     let there = xattrs.contains_key(name);
@@ -97,6 +100,9 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, loc: Loc, name: &[u8], value: &[u8], flags:
 pub(crate) fn remove(ctx: &mut Ctx<'_>, loc: Loc, name: &[u8]) -> Result<(), Errno> {
     let id = ctx.k.vfs.inode_at(loc);
     want_write(ctx.k, loc)?;
+    if ctx.k.vfs.inode(id).is_fixed() {
+        return Err(Errno::EPERM);
+    }
     check(ctx, id, name, MAY_WRITE)?;
     ctx.k.vfs.inode_mut(id).xattrs.remove(name).ok_or(Errno::ENODATA)?;
     data::note_changed(ctx.k, id);

@@ -9,7 +9,7 @@ use crate::kernel::Kernel;
 use crate::mm::MmId;
 use crate::seam::Host;
 use crate::task::sighand::{SigHand, sig};
-use crate::task::{FsId, GroupId, NewTask, Task, TaskAttrs, TaskId, ThreadGroup, creds, exit, fork, futex};
+use crate::task::{FsId, GroupId, NewTask, Task, TaskId, ThreadGroup, creds, exit, fork, futex};
 use crate::time::timer::drop_posix_timers;
 
 /// Whether `PR_SET_NO_NEW_PRIVS` is on.
@@ -49,7 +49,6 @@ pub(super) fn reset(ctx: &mut Ctx<'_>) {
     task.rseq = (0, 0, 0);
     task.work.rseq = false;
     task.restart_call = None;
-    task.attrs.timer_slack_ns = TaskAttrs::default().timer_slack_ns;
     let group = ctx.group_mut();
     group.has_execed = true;
     group.exit_signal = sig::CHLD;
@@ -96,6 +95,8 @@ pub(super) fn insert_first(k: &mut Kernel, host: &mut dyn Host, parts: Parts) {
         comm: Vec::new(),
         start_ns,
     });
+    // Without it orphans still have nobody, as before: only what asks for process 1 would miss it.
+    let _ = crate::task::init::make(k, start_ns);
     k.tasks.insert_at(parts.tid, task);
     k.groups.insert_at(GroupId(parts.tid.0), ThreadGroup::new(parts.tid, None));
 }

@@ -18,7 +18,9 @@ use crate::entry::{NO_SYSCALL, PtRegs, USER_CS, USER_SS};
 use crate::file::fdtable::put_file;
 use crate::kernel::Kernel;
 use crate::mm::MmId;
-use crate::task::Creds;
+use crate::task::sighand::{SigInfo, si, sig};
+use crate::task::signal::{To, post};
+use crate::task::{Creds, creds, ptrace};
 use crate::vfs::ftype::{S_ISGID, S_ISUID};
 use crate::vfs::perm::MAY_EXEC;
 use crate::vfs::{InodeId, Loc, MountFlags, Resolve, permission, read_inode, resolve};
@@ -115,7 +117,15 @@ pub fn execveat(
         by_descriptor && table.and_then(|table| table.fds.get(&base.0)).is_some_and(|fd| fd.cloexec);
     let limit = args::limit(ctx.group().rlimits[3].0);
     let strings = args::copy(ctx, &filename, argv, envp, limit)?;
+    let old = ctx.tid;
     exec(ctx, Program { file, filename, strings, name_vanishes })?;
+    let task = ctx.task();
+    if ptrace::wants(task, ptrace::option::TRACEEXEC) {
+        ptrace::push_event(ctx.k, ctx.tid, ptrace::event::EXEC, u64::from(old.0));
+    } else if task.trace.tracer.is_some() && !task.trace.seized {
+        let info = SigInfo::user(sig::TRAP, si::USER, task.group.0, task.creds.uid[0]);
+        post(ctx.k, To::Thread(ctx.tid), info);
+    }
     Err(Stop::NoReturn)
 }
 
@@ -169,7 +179,9 @@ fn new_creds(ctx: &Ctx<'_>, file: Executable) -> Creds {
     let mut new = old.clone();
     let node = ctx.k.vfs.inode(file.inode);
     let nosuid = ctx.k.vfs.mount(file.loc.mount).flags.contains(MountFlags::NOSUID);
-    if !nosuid && !hooks::no_new_privs(task) {
+    let tracer = task.trace.tracer.and_then(|id| ctx.k.tasks.get(id));
+    let watched = tracer.is_some_and(|tracer| !creds::has(&tracer.creds, creds::cap::SYS_PTRACE));
+    if !nosuid && !watched && !hooks::no_new_privs(task) {
         if node.mode & S_ISUID != 0 {
             new.uid[1] = node.uid;
         }
@@ -222,6 +234,7 @@ fn commit(ctx: &mut Ctx<'_>, program: &Program, creds: Creds, loaded: load::Load
     let comm = base[..base.len().min(15)].to_vec();
     let task = ctx.k.task_mut(tid);
     task.comm = comm;
+    task.time = task.children_time.take().unwrap_or(task.time);
     task.creds = creds;
     task.clear_child_tid = 0;
     task.robust_list = (0, 0);

@@ -6,7 +6,7 @@ use emu_core::mem::{PAGE_SIZE, PageProt, SpaceId};
 
 use super::peer;
 use crate::kernel::Kernel;
-use crate::mm::{Area, Mm, MmId};
+use crate::mm::{Area, AreaFlags, Mm, MmId};
 use crate::task::TaskId;
 
 /// Column at which names begin (fs/proc/task_mmu.c: 25 + 6 * sizeof(void *), and a blank).
@@ -82,6 +82,7 @@ struct Sums {
     anonymous: u64,
     shared_clean: u64,
     shared_dirty: u64,
+    locked: u64,
 }
 
 impl Sums {
@@ -93,6 +94,7 @@ impl Sums {
         self.anonymous += other.anonymous;
         self.shared_clean += other.shared_clean;
         self.shared_dirty += other.shared_dirty;
+        self.locked += other.locked;
     }
 
     fn of(k: &Kernel, space: SpaceId, area: &Area) -> Sums {
@@ -117,6 +119,9 @@ impl Sums {
             if info.shared.is_none() && (info.dirty || peer::file_of(area).is_none()) {
                 sums.anonymous += kib;
             }
+        }
+        if area.flags.contains(AreaFlags::LOCKED) {
+            sums.locked = sums.rss();
         }
         sums
     }
@@ -158,10 +163,10 @@ impl Sums {
             "Private_Hugetlb",
             "Swap",
             "SwapPss",
-            "Locked",
         ] {
             line(name, 0);
         }
+        line("Locked", self.locked);
     }
 }
 
@@ -182,7 +187,11 @@ pub(crate) fn smaps(k: &Kernel, mm: MmId) -> Vec<u8> {
         if peer::offset_of(area).1 {
             text.push_str("sh ");
         }
-        text.push_str("mr mw me \n");
+        text.push_str("mr mw me ");
+        if area.flags.contains(AreaFlags::LOCKED) {
+            text.push_str("lo ");
+        }
+        text.push('\n');
         out.extend(text.into_bytes());
     }
     out

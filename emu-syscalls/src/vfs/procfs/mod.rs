@@ -58,6 +58,17 @@ pub enum ProcNode {
     },
 }
 
+impl ProcNode {
+    /// The process whose directory this is.
+    #[must_use]
+    pub fn process_directory(&self) -> Option<TaskId> {
+        match self {
+            ProcNode::Task { tid, thread: false, name: "" } => Some(*tid),
+            _ => None,
+        }
+    }
+}
+
 /// A number in decimal, without leading zeros.
 #[must_use]
 pub fn decimal(name: &[u8]) -> Option<u32> {
@@ -243,6 +254,7 @@ pub fn read_at(
     match node {
         ProcNode::Path("kmsg") => Some(read_kmsg(k, viewer, max)),
         ProcNode::Task { tid, name: "mem", .. } => Some(pid::read_mem(k, host, viewer, *tid, offset, max)),
+        ProcNode::Task { tid, name: "pagemap", .. } => Some(pid::read_pagemap(k, viewer, *tid, offset, max)),
         _ => None,
     }
 }

@@ -240,8 +240,7 @@ pub(crate) fn policy(task: &Task) -> u32 {
 
 /// Who traces the task; 0 for nobody.
 pub(crate) fn tracer(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.trace.tracer.map_or(0, |TaskId(id)| id)
 }
 
 /// PR_SET_NO_NEW_PRIVS
@@ -251,8 +250,7 @@ pub(crate) fn no_new_privs(task: &Task) -> bool {
 
 /// Seccomp mode.
 pub(crate) fn seccomp_mode(task: &Task) -> u32 {
-    let _ = task;
-    0
+    task.seccomp.mode()
 }
 
 /// Where the program's data begins and ends.
@@ -327,6 +325,37 @@ pub(crate) fn sysvipc(k: &Kernel, kind: &str) -> String {
         }
     }
     .to_owned();
+    for (id, queue) in k.ipc.queues.iter().filter(|_| kind == "msg") {
+        let (perm, (stime, rtime, ctime), (lspid, lrpid)) = (queue.perm, queue.times, queue.pids);
+        let _ = writeln!(
+            out,
+            "{:10} {:10}  {:4o}  {:10} {:10} {lspid:5} {lrpid:5} {:5} {:5} {:5} {:5} {stime:10} {rtime:10} {ctime:10}",
+            perm.key,
+            id.0,
+            perm.mode,
+            queue.bytes,
+            queue.messages.len(),
+            perm.owner.0,
+            perm.owner.1,
+            perm.creator.0,
+            perm.creator.1
+        );
+    }
+    for (id, set) in k.ipc.sems.iter().filter(|_| kind == "sem") {
+        let (perm, (otime, ctime)) = (set.perm, set.times);
+        let _ = writeln!(
+            out,
+            "{:10} {:10}  {:4o} {:10} {:5} {:5} {:5} {:5} {otime:10} {ctime:10}",
+            perm.key,
+            id.0,
+            perm.mode,
+            set.sems.len(),
+            perm.owner.0,
+            perm.owner.1,
+            perm.creator.0,
+            perm.creator.1
+        );
+    }
     if kind == "shm" {
         for (ShmId(id), segment) in k.shm.by_id.iter() {
             let (atime, dtime, ctime) = segment.times;

@@ -3,7 +3,7 @@
 //! **Invariant**: memory, environment and registers are shown only to those who may trace the process.
 
 use crate::abi::errno::Errno;
-use crate::file::FileId;
+use crate::file::{FileId, ns};
 use crate::kernel::Kernel;
 use crate::mm::MmId;
 use crate::seam::Host;
@@ -56,6 +56,7 @@ const FILES: &[(&str, u32, Kind)] = &[
     ("statm", 0o444, Kind::File(|k, _, at| status::statm(k, at.tid))),
     ("maps", 0o444, Kind::File(|k, _, at| with_mm(k, at, maps::maps))),
     ("mem", 0o600, Kind::File(|_, _, _| Err(Errno::EIO))),
+    ("pagemap", 0o400, Kind::File(|_, _, _| Err(Errno::EIO))),
     ("cwd", 0o777, Kind::Link),
     ("root", 0o777, Kind::Link),
     ("exe", 0o777, Kind::Link),
@@ -81,21 +82,8 @@ const FILES: &[(&str, u32, Kind)] = &[
     ("gid_map", 0o644, Kind::File(|_, _, _| id_map())),
     ("projid_map", 0o644, Kind::File(|_, _, _| id_map())),
     ("setgroups", 0o644, Kind::File(|_, _, _| text("allow\n"))),
+    ("timens_offsets", 0o644, Kind::File(|k, _, at| timens_offsets(k, at.tid))),
     ("timerslack_ns", 0o666, Kind::File(|k, _, at| text(format!("{}\n", peer::timer_slack(k, at.tid))))),
-];
-
-/// Namespaces and their numbers: the initial ones of Linux.
-const NAMESPACES: &[(&str, u32)] = &[
-    ("net", 4_026_531_840),
-    ("uts", 4_026_531_838),
-    ("ipc", 4_026_531_839),
-    ("pid", 4_026_531_836),
-    ("pid_for_children", 4_026_531_836),
-    ("user", 4_026_531_837),
-    ("mnt", 4_026_531_841),
-    ("cgroup", 4_026_531_835),
-    ("time", 4_026_531_834),
-    ("time_for_children", 4_026_531_834),
 ];
 
 /// Only /proc/PID has these, not /proc/PID/task/TID.
@@ -250,7 +238,10 @@ pub(crate) fn lookup(
             })
         }
         "ns" => {
-            let (name, _) = NAMESPACES.iter().find(|(known, _)| known.as_bytes() == name)?;
+            let (name, _) = ns::KINDS
+                .iter()
+                .find(|(known, ..)| known.as_bytes() == name)
+                .map(|(name, flag, _)| (*name, flag))?;
             Some(ProcNode::Ns { tid, name })
         }
         "net" => {
@@ -294,9 +285,9 @@ pub(crate) fn list(
                 .map(|fd| (fd.to_string().into_bytes(), ProcNode::Fd { tid, thread, fd: *fd, info }))
                 .collect()
         }
-        "ns" => NAMESPACES
+        "ns" => ns::KINDS
             .iter()
-            .map(|(name, _)| (name.as_bytes().to_vec(), ProcNode::Ns { tid, name }))
+            .map(|(name, ..)| (name.as_bytes().to_vec(), ProcNode::Ns { tid, name }))
             .collect(),
         "net" => super::children(net::FILES.iter().map(|(path, _)| *path), "net")
             .into_iter()
@@ -401,6 +392,94 @@ pub(crate) fn read_mem(
     Ok(bytes)
 }
 
+/// /proc/PID/timens_offsets: of the namespace of children.
+fn timens_offsets(k: &Kernel, tid: TaskId) -> Result<Vec<u8>, Errno> {
+    let task = k.tasks.get(tid).ok_or(Errno::ESRCH)?;
+    let time = task.children_time.unwrap_or(task.time);
+    let split = |ns: i64| (ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000));
+    let (monotonic, boot) = (split(time.monotonic), split(time.boot));
+    let line = |name: &str, (s, ns): (i64, i64)| format!("{name:<10} {s:10} {ns:9}\n");
+    text(line("monotonic", monotonic) + &line("boottime", boot))
+}
+
+/// Sets the clocks of a time namespace that nobody is in yet (timens_offsets_write). `EINVAL`, `EACCES`, `ERANGE`.
+fn set_timens_offsets(k: &mut Kernel, viewer: TaskId, tid: TaskId, data: &[u8]) -> Result<usize, Errno> {
+    const CAP_SYS_TIME: u32 = 25;
+    let lines = std::str::from_utf8(data).map_err(|_| Errno::EINVAL)?;
+    let mut changes = Vec::new();
+    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        let mut words = line.split_whitespace();
+        let boot = match words.next() {
+            Some("monotonic" | "1") => false,
+            Some("boottime" | "7") => true,
+            _ => return Err(Errno::EINVAL),
+        };
+        let mut next = || words.next().and_then(|word| word.parse::<i64>().ok()).ok_or(Errno::EINVAL);
+        let (seconds, ns) = (next()?, next()?);
+        if !(0..1_000_000_000).contains(&ns) || changes.len() == 2 {
+            return Err(Errno::EINVAL);
+        }
+        let offset =
+            seconds.checked_mul(1_000_000_000).and_then(|all| all.checked_add(ns)).ok_or(Errno::ERANGE)?;
+        changes.push((boot, offset));
+    }
+    if !peer::capable(k, viewer, CAP_SYS_TIME) {
+        return Err(Errno::EPERM);
+    }
+    let now = i64::try_from(k.time.monotonic_ns).unwrap_or(i64::MAX);
+    // Neither below zero nor beyond half of what a clock can show.
+    if changes.iter().any(|(_, offset)| now.saturating_add(*offset) < 0 || *offset > i64::MAX / 2) {
+        return Err(Errno::ERANGE);
+    }
+    let time = k.tasks.get(tid).and_then(|task| task.children_time).ok_or(Errno::EACCES)?;
+    if k.tasks.iter().any(|(_, task)| task.time.id == time.id) {
+        return Err(Errno::EACCES);
+    }
+    for (boot, offset) in changes {
+        if let Some(time) = &mut k.task_mut(tid).children_time {
+            *(if boot { &mut time.boot } else { &mut time.monotonic }) = offset;
+        }
+    }
+    Ok(data.len())
+}
+
+/// /proc/PID/pagemap: a word a page (Documentation/admin-guide/mm/pagemap.rst).
+pub(crate) fn read_pagemap(
+    k: &mut Kernel,
+    viewer: TaskId,
+    tid: TaskId,
+    offset: u64,
+    max: usize,
+) -> Result<Vec<u8>, Errno> {
+    const CAP_SYS_ADMIN: u32 = 21;
+    const PRESENT: u64 = 1 << 63;
+    const FILE_OR_SHARED: u64 = 1 << 61;
+    const EXCLUSIVE: u64 = 1 << 56;
+    const SOFT_DIRTY: u64 = 1 << 55;
+    if !offset.is_multiple_of(8) || max % 8 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let view = View { viewer, tid, thread: false };
+    let Some(mm) = traced_mm(k, view)?.and_then(|id| k.mms.get(id)) else { return Ok(Vec::new()) };
+    let numbers = peer::capable(k, viewer, CAP_SYS_ADMIN);
+    let mut out = Vec::new();
+    let mut page = offset / 8;
+    while out.len() < max.min(MEM_STEP) && page < emu_core::mem::USER_END / emu_core::mem::PAGE_SIZE {
+        let info = k.mem.page(mm.space, page * emu_core::mem::PAGE_SIZE);
+        let word = match info.and_then(|info| Some((info.frame?, info))) {
+            Some((frame, info)) => {
+                let kind = if info.shared.is_some() { FILE_OR_SHARED } else { EXCLUSIVE };
+                let number = if numbers { frame.0 & (SOFT_DIRTY - 1) } else { 0 };
+                PRESENT | kind | number | if info.dirty { SOFT_DIRTY } else { 0 }
+            }
+            None => 0,
+        };
+        out.extend(word.to_le_bytes());
+        page += 1;
+    }
+    Ok(out)
+}
+
 fn number(data: &[u8]) -> Result<i64, Errno> {
     std::str::from_utf8(data).ok().and_then(|text| text.trim().parse().ok()).ok_or(Errno::EINVAL)
 }
@@ -451,6 +530,7 @@ pub(crate) fn write(
             peer::set_oom_score_adj(k, tid, value);
             Ok(data.len())
         }
+        "timens_offsets" => set_timens_offsets(k, viewer, tid, data),
         "timerslack_ns" => {
             let value = u64::try_from(number(data)?).map_err(|_| Errno::EINVAL)?;
             if viewer != tid && !may_trace(k, viewer, tid) {
@@ -512,10 +592,13 @@ pub(crate) fn readlink(k: &mut Kernel, viewer: TaskId, node: &ProcNode) -> Resul
             };
             Ok(LinkTarget::File(id, text))
         }
-        ProcNode::Ns { name, .. } => {
-            let (_, number) = NAMESPACES.iter().find(|(known, _)| known == name).ok_or(Errno::ENOENT)?;
-            let kind = name.trim_end_matches("_for_children");
-            Ok(LinkTarget::Path(format!("{kind}:[{number}]").into_bytes()))
+        ProcNode::Ns { tid, name } => {
+            if !may_trace(k, viewer, *tid) {
+                return Err(Errno::EACCES);
+            }
+            let id = ns::open(k, *tid, name).ok_or(Errno::ENOENT)?;
+            let text = k.files.get(id).map(|file| file.kind.ops().describe(k, id)).unwrap_or_default();
+            Ok(LinkTarget::File(id, text.into_bytes()))
         }
         _ => Err(Errno::EINVAL),
     }

@@ -24,6 +24,7 @@ fn state(task: &Task) -> (char, &'static str) {
     match task.state {
         RunState::Runnable => ('R', "running"),
         RunState::Parked(_) => ('S', "sleeping"),
+        RunState::Stopped if task.trace.stop.is_some() => ('t', "tracing stop"),
         RunState::Stopped => ('T', "stopped"),
         RunState::Zombie => ('Z', "zombie"),
     }
@@ -244,7 +245,7 @@ pub(crate) fn status(k: &Kernel, tid: TaskId) -> Result<Vec<u8>, Errno> {
         text,
         "Threads:\t{}\nSigQ:\t{queued}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\n\
          SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\nCapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\n\
-         CapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t0\n\
+         CapBnd:\t{:016x}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t{}\nSeccomp_filters:\t{}\n\
          Speculation_Store_Bypass:\tnot vulnerable\nSpeculationIndirectBranch:\tunknown\n\
          Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t00000000,00000001\nMems_allowed_list:\t0\n\
          voluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n",
@@ -260,6 +261,7 @@ pub(crate) fn status(k: &Kernel, tid: TaskId) -> Result<Vec<u8>, Errno> {
         creds.cap_ambient,
         u8::from(peer::no_new_privs(task)),
         peer::seccomp_mode(task),
+        task.seccomp.filters.len(),
         times.voluntary,
         times.involuntary,
     );

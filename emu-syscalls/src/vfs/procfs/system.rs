@@ -189,8 +189,9 @@ fn stat(k: &mut Kernel, host: &mut dyn Host, _tid: TaskId) -> Text {
     ))
 }
 
-fn uptime(k: &mut Kernel, host: &mut dyn Host, _tid: TaskId) -> Text {
-    let up = up_ns(k, host) / NS_PER_TICK;
+fn uptime(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Text {
+    let offset = k.tasks.get(tid).map_or(0, |task| task.time.boot);
+    let up = up_ns(k, host).saturating_add_signed(offset) / NS_PER_TICK;
     let (_, _, idle) = cpu_ticks(k, host);
     Ok(format!("{}.{:02} {}.{:02}\n", up / 100, up % 100, idle / 100, idle % 100))
 }
