@@ -107,6 +107,8 @@ pub struct Kernel {
     pub timerfds: TimerFds,
     /// Inotify instances.
     pub inotifies: Inotifies,
+    /// Keys and keyrings.
+    pub keys: crate::keys::Keys,
     /// Sockets.
     pub net: Net,
     /// Semaphores and message queues.
@@ -174,6 +176,7 @@ impl Kernel {
             eventfds: Arena::default(),
             timerfds: TimerFds::default(),
             inotifies: Inotifies::default(),
+            keys: crate::keys::Keys::default(),
             net: Net::default(),
             ipc: crate::ipc::Ipc::default(),
             ttys: Arena::default(),

@@ -393,9 +393,9 @@ syscalls! {
     245 mq_getsetattr Ipc (mqdes: Fd, newattr: Addr, oldattr: Addr) = Full => mqueue::mq_getsetattr;
     246 kexec_load Misc (entry: Addr, nr_segments: U64, segments: Addr, flags: U64) = Missing("not implemented yet");
     247 waitid Process (idtype: I32, id: Pid, infop: Addr, options: I32, rusage: Addr) = Full => process::waitid;
-    248 add_key Misc (type_: Path, description: Path, payload: Addr, plen: Len, keyring: I32) = Missing("not implemented yet");
-    249 request_key Misc (type_: Path, description: Path, callout_info: Path, dest_keyring: I32) = Missing("not implemented yet");
-    250 keyctl Misc (operation: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Missing("not implemented yet");
+    248 add_key Misc (type_: Path, description: Path, payload: Addr, plen: Len, keyring: I32) = Full => keys::add_key;
+    249 request_key Misc (type_: Path, description: Path, callout_info: Path, dest_keyring: I32) = Full => keys::request_key;
+    250 keyctl Misc (operation: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Partial("no public-key operations, no notifications") => keys::keyctl;
     251 ioprio_set Process (which: I32, who: I32, ioprio: I32) = Partial("kept, orders nothing") => sched::ioprio_set;
     252 ioprio_get Process (which: I32, who: I32) = Full => sched::ioprio_get;
     253 inotify_init Desc () = Full => inotify::inotify_init;

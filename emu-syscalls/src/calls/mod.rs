@@ -8,6 +8,7 @@ pub(crate) mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod exec;
 pub(crate) mod inotify;
+pub(crate) mod keys;
 pub(crate) mod link;
 pub(crate) mod lock;
 pub(crate) mod machine;

@@ -274,6 +274,7 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
         vfork_child: f & flag::VFORK != 0,
         exit_status: 0,
         futex: FutexWait::default(),
+        keys: crate::keys::TaskKeys { thread: None, ..me.keys },
         ..me
     };
     task.cpu.icount = 0;

@@ -153,6 +153,8 @@ pub struct Task {
     pub exit_status: u32,
     /// What a waker needs to know of a wait on a futex.
     pub futex: FutexWait,
+    /// Keyrings.
+    pub keys: crate::keys::TaskKeys,
 }
 
 /// Page faults and context switches of a task, or sums of them.
@@ -287,6 +289,8 @@ pub struct ThreadGroup {
     pub has_execed: bool,
     /// `/proc/PID/oom_score_adj`
     pub oom_score_adj: i32,
+    /// The process's keyring.
+    pub process_keyring: Option<crate::keys::KeyId>,
 }
 
 /// `RLIM_INFINITY`
@@ -378,6 +382,7 @@ impl Task {
             vfork_child: false,
             exit_status: 0,
             futex: FutexWait::default(),
+            keys: crate::keys::TaskKeys::default(),
         }
     }
 
@@ -452,6 +457,7 @@ impl ThreadGroup {
             dumpable: 1,
             has_execed: false,
             oom_score_adj: parent.map_or(0, |parent| parent.oom_score_adj),
+            process_keyring: None,
         }
     }
     /// Its leading thread.

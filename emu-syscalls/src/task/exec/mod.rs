@@ -217,6 +217,9 @@ fn commit(ctx: &mut Ctx<'_>, program: &Program, creds: Creds, loaded: load::Load
     }
     hooks::reset(ctx);
     close_on_exec(ctx);
+    // A new program has neither its thread's keyring nor its process's (prepare_exec_creds).
+    ctx.task_mut().keys.thread = None;
+    ctx.group_mut().process_keyring = None;
     let name = &program.filename;
     let base = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
     let comm = base[..base.len().min(15)].to_vec();
