@@ -217,7 +217,7 @@ syscalls! {
     69  msgsnd Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgflg: I32) = Full => msg::msgsnd;
     70  msgrcv Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgtyp: I64, msgflg: I32) = Full => msg::msgrcv;
     71  msgctl Ipc (msqid: I32, cmd: I32, buf: Addr) = Partial("no MSG_STAT") => msg::msgctl;
-    72  fcntl Desc (fd: Fd, cmd: U32, arg: U64) = Partial("no leases, no F_NOTIFY, no O_ASYNC") => desc::fcntl;
+    72  fcntl Desc (fd: Fd, cmd: U32, arg: U64) = Partial("no write-life hints") => desc::fcntl;
     73  flock Desc (fd: Fd, operation: U32) = Full => lock::flock;
     74  fsync Desc (fd: Fd) = Full => sync::fsync;
     75  fdatasync Desc (fd: Fd) = Full => sync::fdatasync;

@@ -71,6 +71,7 @@ pub(crate) fn mount(
         ctx.k.vfs.super_mut(sb).rdonly = flags.contains(MountFlags::RDONLY);
         ctx.k.vfs.attach(sb, root, Some(at), flags | MountFlags::RELATIME);
     }
+    ctx.k.wake(crate::task::wait::WaitKey::Mounts);
     Ok(0)
 }
 
@@ -232,6 +233,7 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
         return Err(Stop::Unsupported("MNT_EXPIRE"));
     }
     unmount(ctx.k, at, if bits & DETACH != 0 { Lazy::Yes } else { Lazy::No })?;
+    ctx.k.wake(crate::task::wait::WaitKey::Mounts);
     Ok(0)
 }
 
@@ -245,5 +247,6 @@ pub(crate) fn pivot_root(ctx: &mut Ctx<'_>, new_root: Path, put_old: Path) -> Sy
     let old = resolve(ctx, DirFd::CWD, &old, how)?;
     let root = ctx.k.fs_contexts.get(ctx.task().fs).ok_or(Errno::ENOENT)?.root;
     pivot(ctx.k, root, new, old)?;
+    ctx.k.wake(crate::task::wait::WaitKey::Mounts);
     Ok(0)
 }

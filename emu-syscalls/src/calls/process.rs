@@ -335,8 +335,8 @@ pub(crate) fn kcmp(ctx: &mut Ctx<'_>, pid1: Pid, pid2: Pid, type_: I32, idx1: U6
         2 => (first.fds.0, second.fds.0),
         3 => (first.fs.0, second.fs.0),
         4 => (first.sighand.0, second.sighand.0),
-        // No task has an I/O context or System V undo list of its own yet: they compare as the task does.
-        5 | 6 => (first.tid.0, second.tid.0),
+        // No task has an I/O context or a System V undo list beside itself: nothing is the same as nothing.
+        5 | 6 => (0, 0),
         _ => return Err(Errno::EINVAL.into()),
     };
     Ok(match a.cmp(&b) {

@@ -24,6 +24,7 @@ pub(crate) fn truncate(ctx: &mut Ctx<'_>, path: Path, length: I64) -> SysResult 
     want_write(ctx.k, loc)?;
     permission(ctx, id, MAY_WRITE)?;
     resize(ctx, id, size)?;
+    crate::vfs::leases::break_for(ctx, id, crate::file::flags::O_WRONLY)?;
     ops::truncate(ctx, loc, id, size)?;
     Ok(0)
 }

@@ -29,6 +29,7 @@ pub mod pidfd;
 pub mod pipe;
 pub mod pty;
 pub mod regular;
+pub mod sigio;
 pub mod signalfd;
 pub mod socket;
 pub mod stream;
@@ -162,6 +163,10 @@ pub struct OpenFile {
     pub loc: Option<Loc>,
     /// Who gets its signals: kind (F_OWNER_*) and number, and which signal (F_SETOWN, F_SETSIG).
     pub owner: (i32, i32, i32),
+    /// The descriptor through which O_ASYNC was set.
+    pub async_fd: i32,
+    /// Opening it made it (F_CREATED_QUERY).
+    pub created: bool,
 }
 
 /// What every kind of file answers. The defaults are those of a file that cannot do it.
@@ -251,7 +256,7 @@ impl OpenFile {
     /// A new description with one reference.
     #[must_use]
     pub fn new(kind: File, flags: u32) -> Self {
-        OpenFile { kind, flags, pos: 0, refs: 1, loc: None, owner: (0, 0, 0) }
+        OpenFile { kind, flags, pos: 0, refs: 1, loc: None, owner: (0, 0, 0), async_fd: -1, created: false }
     }
     /// Whether reads are allowed.
     #[must_use]

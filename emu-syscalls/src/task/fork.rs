@@ -134,6 +134,11 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
         return wait_for_vfork(ctx);
     }
     check(ctx, args)?;
+    if args.flags & flag::PIDFD != 0 {
+        // Linux writes the descriptor before the task exists for others.
+        ctx.prefault_write(Addr(args.pidfd), 4)
+            .and_then(|n| if n < 4 { Err(Errno::EFAULT) } else { Ok(()) })?;
+    }
     let child = match args.set_tid {
         None => ctx.k.alloc_pid()?,
         Some(wanted) => chosen_pid(ctx, wanted)?,

@@ -25,6 +25,7 @@ use crate::task::TaskId;
 pub mod attr;
 pub mod build;
 pub mod data;
+pub mod leases;
 pub mod locks;
 pub mod mount;
 pub mod open;
@@ -342,10 +343,14 @@ pub struct Vfs {
     pub(crate) synth_text: imbl::OrdMap<FileId, Arc<Vec<u8>>>,
     /// Locks.
     pub(crate) locks: locks::Locks,
+    /// Leases, by inode.
+    pub(crate) leases: imbl::OrdMap<InodeId, imbl::Vector<leases::Lease>>,
     /// Number of the next anonymous device.
     pub(crate) next_dev: u32,
     /// The mount at the top.
     pub(crate) root_mount: Option<MountId>,
+    /// What open lists of mounts have been told of.
+    pub(crate) mounts_polled: imbl::OrdMap<FileId, u64>,
     /// Raised by every change of the mounts (poll on /proc/mounts).
     pub mounts_generation: u64,
 }

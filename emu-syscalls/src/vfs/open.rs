@@ -61,7 +61,9 @@ pub fn open_path(
         Found::Missing(parent) => {
             let mode = mode & 0o7777 & !ctx.umask();
             let loc = ops::create(ctx, &parent, Making::File, mode)?;
-            open_found(ctx, loc, open_flags & !flags::O_TRUNC, Checked::Yes)
+            let id = open_found(ctx, loc, open_flags & !flags::O_TRUNC, Checked::Yes)?;
+            ctx.file_mut(id).created = true;
+            Ok(id)
         }
     }
 }
@@ -165,6 +167,7 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             if writes && ctx.k.vfs.inode(id).writers < 0 {
                 return Err(Errno::ETXTBSY.into());
             }
+            crate::vfs::leases::break_for(ctx, id, open_flags)?;
             File::Regular(RegularFile { inode: id })
         }
         InodeKind::Dir(_) => File::Dir(DirFile { inode: id }),
@@ -183,7 +186,17 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             match synth::attr(ctx.k, &node).kind {
                 SynthKind::Dir => File::Dir(DirFile { inode: id }),
                 SynthKind::CharDevice(rdev) => dev::open(ctx, rdev, open_flags)?,
-                SynthKind::File => File::Synth(SynthFile { inode: id }),
+                SynthKind::File => {
+                    use crate::vfs::procfs::ProcNode;
+                    let mounts = matches!(
+                        &node,
+                        synth::Synth::Proc(ProcNode::Task {
+                            name: "mounts" | "mountinfo" | "mountstats",
+                            ..
+                        })
+                    );
+                    File::Synth(SynthFile { inode: id, mounts })
+                }
                 SynthKind::Symlink => return Err(Errno::ELOOP.into()),
             }
         }
@@ -198,7 +211,13 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
         ctx.k.vfs.inode_mut(id).writers += 1;
     }
     notify(ctx.k, loc, mask::OPEN);
-    Ok(new_file(ctx.k, kind, status, Some(loc)))
+    let listed = matches!(kind, File::Synth(SynthFile { mounts: true, .. }));
+    let file = new_file(ctx.k, kind, status, Some(loc));
+    if listed {
+        let now = ctx.k.vfs.mounts_generation;
+        ctx.k.vfs.mounts_polled.insert(file, now);
+    }
+    Ok(file)
 }
 
 /// `O_TMPFILE`
@@ -253,6 +272,7 @@ pub(crate) fn new_file(k: &mut Kernel, kind: File, status: u32, loc: Option<Loc>
 /// The last reference to an open file is gone: what it held goes too.
 pub(crate) fn closed(k: &mut Kernel, id: FileId, loc: Option<Loc>) {
     k.vfs.synth_text.remove(&id);
+    k.vfs.mounts_polled.remove(&id);
     super::locks::file_closed(k, id, loc);
     if let Some(dentry) = k.vfs.anon_places.get(&id).copied() {
         k.vfs.anon_places.remove(&id);
@@ -271,9 +291,11 @@ pub(crate) fn notify(k: &mut Kernel, loc: Loc, bits: u32) {
     }
     let Some(dentry) = k.vfs.dentries.get(loc.dentry) else { return };
     let (inode, name, parent) = (dentry.inode, dentry.name.clone(), dentry.parent);
-    let bits = if k.vfs.inode(inode).is_dir() { bits | mask::ISDIR } else { bits };
-    let parent =
-        k.vfs.dentries.get(parent).filter(|_| parent != loc.dentry && dentry.hashed).map(|dir| dir.inode);
+    let mut bits = if k.vfs.inode(inode).is_dir() { bits | mask::ISDIR } else { bits };
+    if !dentry.hashed && parent != loc.dentry {
+        bits |= mask::UNLINKED;
+    }
+    let parent = k.vfs.dentries.get(parent).filter(|_| parent != loc.dentry).map(|dir| dir.inode);
     inotify::event(k, Some(inode), parent.map(|dir| (dir, &name[..])), bits, 0);
 }
 

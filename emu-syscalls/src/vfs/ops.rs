@@ -205,9 +205,12 @@ fn drop_name(ctx: &mut Ctx<'_>, dentry: DentryId) {
     inode.nlink = if inode.is_dir() { 0 } else { inode.nlink.saturating_sub(1) };
     let nlink = inode.nlink;
     if inotify::active(ctx.k) {
-        let bits = if nlink == 0 { mask::DELETE_SELF } else { mask::ATTRIB };
-        inotify::event(ctx.k, Some(id), None, bits, 0);
+        // The end of the file itself is told when nothing refers to it any more.
+        if !ctx.k.vfs.inode(id).is_dir() {
+            inotify::event(ctx.k, Some(id), None, mask::ATTRIB, 0);
+        }
     }
+    let _ = nlink;
     remove_entry(ctx.k, dentry);
 }
 
@@ -501,6 +504,9 @@ fn tell_renamed(ctx: &mut Ctx<'_>, id: InodeId, from: (InodeId, &[u8]), to: (Ino
     let cookie = inotify::new_cookie(ctx.k);
     notify_entry(ctx.k, from.0, from.1, mask::MOVED_FROM | dir, cookie);
     notify_entry(ctx.k, to.0, to.1, mask::MOVED_TO | dir, cookie);
+    if from.0 == to.0 {
+        crate::file::sigio::dir_event(ctx.k, from.0, 0, true);
+    }
     inotify::event(ctx.k, Some(id), None, mask::MOVE_SELF, 0);
 }
 
