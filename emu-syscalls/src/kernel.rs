@@ -107,6 +107,8 @@ pub struct Kernel {
     pub timerfds: TimerFds,
     /// Inotify instances.
     pub inotifies: Inotifies,
+    /// Rulesets of Landlock that are open.
+    pub landlock: crate::landlock::Landlock,
     /// Keys and keyrings.
     pub keys: crate::keys::Keys,
     /// Sockets.
@@ -177,6 +179,7 @@ impl Kernel {
             timerfds: TimerFds::default(),
             inotifies: Inotifies::default(),
             keys: crate::keys::Keys::default(),
+            landlock: crate::landlock::Landlock::default(),
             net: Net::default(),
             ipc: crate::ipc::Ipc::default(),
             ttys: Arena::default(),

@@ -16,6 +16,7 @@ pub mod file;
 pub mod ipc;
 pub mod kernel;
 pub mod keys;
+pub mod landlock;
 pub mod log;
 pub mod machine;
 pub mod mm;

@@ -217,7 +217,7 @@ syscalls! {
     69  msgsnd Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgflg: I32) = Full => msg::msgsnd;
     70  msgrcv Ipc (msqid: I32, msgp: Addr, msgsz: Len, msgtyp: I64, msgflg: I32) = Full => msg::msgrcv;
     71  msgctl Ipc (msqid: I32, cmd: I32, buf: Addr) = Partial("no MSG_STAT") => msg::msgctl;
-    72  fcntl Desc (fd: Fd, cmd: U32, arg: U64) = Partial("no write-life hints") => desc::fcntl;
+    72  fcntl Desc (fd: Fd, cmd: U32, arg: U64) = Full => desc::fcntl;
     73  flock Desc (fd: Fd, operation: U32) = Full => lock::flock;
     74  fsync Desc (fd: Fd) = Full => sync::fsync;
     75  fdatasync Desc (fd: Fd) = Full => sync::fdatasync;
@@ -430,7 +430,7 @@ syscalls! {
     282 signalfd Desc (fd: Fd, mask: Addr, sizemask: Len) = Full => signalfd::signalfd;
     283 timerfd_create Desc (clockid: I32, flags: I32) = Full => timerfd::timerfd_create;
     284 eventfd Desc (initval: U32) = Full => eventfd::eventfd;
-    285 fallocate Desc (fd: Fd, mode: I32, offset: I64, len: I64) = Partial("no collapsing or inserting of ranges") => sync::fallocate;
+    285 fallocate Desc (fd: Fd, mode: I32, offset: I64, len: I64) = Full => sync::fallocate;
     286 timerfd_settime Desc (fd: Fd, flags: I32, new_value: Addr, old_value: Addr) = Partial("TFD_TIMER_CANCEL_ON_SET cancels nothing") => timerfd::timerfd_settime;
     287 timerfd_gettime Desc (fd: Fd, curr_value: Addr) = Full => timerfd::timerfd_gettime;
     288 accept4 Network (sockfd: Fd, addr: Addr, addrlen: Addr, flags: I32) = Full => socket::accept4;
@@ -457,11 +457,11 @@ syscalls! {
     309 getcpu Process (cpu: Addr, node: Addr, tcache: Addr) = Full => sched::getcpu;
     310 process_vm_readv Process (pid: Pid, local_iov: Addr, liovcnt: U64, remote_iov: Addr, riovcnt: U64, flags: U64) = Full => process_vm::process_vm_readv;
     311 process_vm_writev Process (pid: Pid, local_iov: Addr, liovcnt: U64, remote_iov: Addr, riovcnt: U64, flags: U64) = Full => process_vm::process_vm_writev;
-    312 kcmp Process (pid1: Pid, pid2: Pid, type_: I32, idx1: U64, idx2: U64) = Partial("no epoll targets") => process::kcmp;
+    312 kcmp Process (pid1: Pid, pid2: Pid, type_: I32, idx1: U64, idx2: U64) = Full => process::kcmp;
     313 finit_module Module (fd: Fd, param_values: Addr, flags: I32) = Missing("not implemented yet");
     314 sched_setattr Process (pid: Pid, attr: Addr, flags: U32) = Partial("no SCHED_DEADLINE, no utilisation clamps") => sched::sched_setattr;
     315 sched_getattr Process (pid: Pid, attr: Addr, size: U32, flags: U32) = Full => sched::sched_getattr;
-    316 renameat2 File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: U32) = Partial("no RENAME_WHITEOUT") => link::renameat2;
+    316 renameat2 File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: U32) = Full => link::renameat2;
     317 seccomp Process (operation: U32, flags: U32, args: Addr) = Missing("not implemented yet");
     318 getrandom Misc (buf: OutBuf<1>, buflen: Len, flags: U32) = Full => misc::getrandom;
     319 memfd_create Desc (name: Path, flags: U32) = Partial("no huge pages") => open::memfd_create;
@@ -501,9 +501,9 @@ syscalls! {
     441 epoll_pwait2 Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: Addr, sigmask: Addr, sigsetsize: Len) = Full => epoll::epoll_pwait2;
     442 mount_setattr File (dirfd: DirFd, path: Path, flags: U32, attr: Addr, size: Len) = Missing("not implemented yet");
     443 quotactl_fd File (fd: Fd, cmd: U32, id: I32, addr: Addr) = Missing("not implemented yet");
-    444 landlock_create_ruleset Misc (attr: Addr, size: Len, flags: U32) = Missing("not implemented yet");
-    445 landlock_add_rule Misc (ruleset_fd: Fd, rule_type: I32, rule_attr: Addr, flags: U32) = Missing("not implemented yet");
-    446 landlock_restrict_self Misc (ruleset_fd: Fd, flags: U32) = Missing("not implemented yet");
+    444 landlock_create_ruleset Misc (attr: Addr, size: Len, flags: U32) = Full => landlock::landlock_create_ruleset;
+    445 landlock_add_rule Misc (ruleset_fd: Fd, rule_type: I32, rule_attr: Addr, flags: U32) = Full => landlock::landlock_add_rule;
+    446 landlock_restrict_self Misc (ruleset_fd: Fd, flags: U32) = Full => landlock::landlock_restrict_self;
     447 memfd_secret Desc (flags: U32) = Missing("not implemented yet");
     448 process_mrelease Memory (pidfd: Fd, flags: U32) = Full => pidfd::process_mrelease;
     449 futex_waitv Process (waiters: Addr, nr_futexes: U32, flags: U32, timeout: Addr, clockid: I32) = Full => futex::futex_waitv;
@@ -516,9 +516,9 @@ syscalls! {
     456 futex_requeue Process (waiters: Addr, flags: U32, nr_wake: I32, nr_requeue: I32) = Full => futex::futex_requeue;
     457 statmount File (req: Addr, buf: Addr, bufsize: Len, flags: U32) = Missing("not implemented yet");
     458 listmount File (req: Addr, mnt_ids: Addr, nr_mnt_ids: Len, flags: U32) = Missing("not implemented yet");
-    459 lsm_get_self_attr Misc (attr: U32, ctx: Addr, size: Addr, flags: U32) = Missing("not implemented yet");
-    460 lsm_set_self_attr Misc (attr: U32, ctx: Addr, size: U32, flags: U32) = Missing("not implemented yet");
-    461 lsm_list_modules Misc (ids: Addr, size: Addr, flags: U32) = Missing("not implemented yet");
+    459 lsm_get_self_attr Misc (attr: U32, ctx: Addr, size: Addr, flags: U32) = Full => landlock::lsm_get_self_attr;
+    460 lsm_set_self_attr Misc (attr: U32, ctx: Addr, size: U32, flags: U32) = Full => landlock::lsm_set_self_attr;
+    461 lsm_list_modules Misc (ids: Addr, size: Addr, flags: U32) = Full => landlock::lsm_list_modules;
     462 mseal Memory (start: Addr, len: Len, flags: U64) = Full => mmap::mseal;
     463 setxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Full => xattr::setxattrat;
     464 getxattrat File (dirfd: DirFd, path: Path, at_flags: U32, name: Path, args: Addr, size: Len) = Full => xattr::getxattrat;

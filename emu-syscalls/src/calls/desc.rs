@@ -4,7 +4,7 @@ use emu_core::mem::PageProt;
 
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, U32, U64};
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::ctx::{Ctx, SysResult};
 use crate::file::fdtable::{get_file, put_file, unshare_table};
 use crate::file::regular::seal;
 use crate::file::{File, FileId, flags, pipe, sigio};
@@ -123,6 +123,8 @@ mod cmd {
     pub(super) const GETPIPE_SZ: u32 = 1032;
     pub(super) const ADD_SEALS: u32 = 1033;
     pub(super) const GET_SEALS: u32 = 1034;
+    pub(super) const GET_RW_HINT: u32 = 1035;
+    pub(super) const SET_RW_HINT: u32 = 1036;
 }
 
 /// `fcntl(2)`
@@ -216,8 +218,7 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
             }
         }
         cmd::ADD_SEALS | cmd::GET_SEALS => seals(ctx, id, command == cmd::ADD_SEALS, arg),
-        // F_GET_RW_HINT and its kin.
-        1035..=1038 => Err(Stop::Unsupported("fcntl F_*_RW_HINT: write-life hints")),
+        cmd::GET_RW_HINT | cmd::SET_RW_HINT => write_hint(ctx, id, command == cmd::SET_RW_HINT, Addr(arg.0)),
         _ => Err(Errno::EINVAL.into()),
     }
 }
@@ -227,6 +228,28 @@ impl I32 {
     fn from_arg(arg: U64) -> i32 {
         <I32 as crate::arg::Arg>::from_reg(arg.0).0
     }
+}
+
+/// `F_GET_RW_HINT` and `F_SET_RW_HINT`: how long what is written will live, kept with the file. Linux took the calls for
+/// one open file out again (`EINVAL`).
+fn write_hint(ctx: &mut Ctx<'_>, id: FileId, set: bool, at: Addr) -> SysResult {
+    const LONGEST: u64 = 5;
+    let loc = ctx.file(id).loc.ok_or(Errno::EINVAL)?;
+    let inode = ctx.k.vfs.inode_at(loc);
+    if !set {
+        let hint = ctx.k.vfs.write_hints.get(&inode).copied().unwrap_or(0);
+        ctx.write_u64(at, hint)?;
+        return Ok(0);
+    }
+    let hint = ctx.read_u64(at)?;
+    if hint > LONGEST {
+        return Err(Errno::EINVAL.into());
+    }
+    if !crate::vfs::perm::owner_or_capable(ctx, inode) {
+        return Err(Errno::EPERM.into());
+    }
+    ctx.k.vfs.write_hints.insert(inode, hint);
+    Ok(0)
 }
 
 /// `F_SETLEASE`
@@ -375,6 +398,10 @@ pub(crate) fn ioctl(ctx: &mut Ctx<'_>, fd: Fd, request: U32, arg: Addr) -> SysRe
         }
         _ => {
             let kind = ctx.file(id).kind.clone();
+            let device = matches!(kind, File::Dev(_) | File::Tty(_) | File::Master(_));
+            if device && ctx.file(id).denied & crate::landlock::fs::IOCTL_DEV != 0 {
+                return Err(Errno::EACCES.into());
+            }
             kind.ops().ioctl(ctx, id, request.0, arg)
         }
     }

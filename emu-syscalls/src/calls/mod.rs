@@ -9,6 +9,7 @@ pub(crate) mod eventfd;
 pub(crate) mod exec;
 pub(crate) mod inotify;
 pub(crate) mod keys;
+pub(crate) mod landlock;
 pub(crate) mod link;
 pub(crate) mod lock;
 pub(crate) mod machine;

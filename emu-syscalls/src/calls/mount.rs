@@ -49,6 +49,7 @@ pub(crate) fn mount(
     let path = ctx.read_path(target)?;
     let at = resolve(ctx, DirFd::CWD, &path, Resolve::FOLLOW)?;
     must_be_admin(ctx)?;
+    crate::landlock::check_mount(ctx.k, ctx.tid)?;
     let flags = MountFlags::from_bits_truncate(u32::try_from(bits & 0xffff_ffff).unwrap_or(0));
     if bits & MS_REMOUNT != 0 {
         remount(ctx, at, flags, bits & MS_BIND != 0)?;
@@ -226,6 +227,7 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
     how.set(Resolve::FOLLOW, bits & NOFOLLOW == 0);
     let at = resolve(ctx, DirFd::CWD, &path, how)?;
     must_be_admin(ctx)?;
+    crate::landlock::check_mount(ctx.k, ctx.tid)?;
     if ctx.k.vfs.mount(at.mount).root != at.dentry {
         return Err(Errno::EINVAL.into());
     }
@@ -240,6 +242,7 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
 /// `pivot_root(2)`
 pub(crate) fn pivot_root(ctx: &mut Ctx<'_>, new_root: Path, put_old: Path) -> SysResult {
     must_be_admin(ctx)?;
+    crate::landlock::check_mount(ctx.k, ctx.tid)?;
     let how = Resolve::FOLLOW | Resolve::DIRECTORY;
     let new = ctx.read_path(new_root)?;
     let new = resolve(ctx, DirFd::CWD, &new, how)?;

@@ -307,6 +307,14 @@ pub(crate) fn settle(k: &mut Kernel, epoll: EpollId, number: u32, reported: bool
     }
 }
 
+/// The open file watched as descriptor `fd`, the `nth` of those (kcmp(2)).
+#[must_use]
+pub fn target(k: &Kernel, epoll: EpollId, fd: i32, nth: u32) -> Option<FileId> {
+    let instance = k.epolls.instances.get(epoll)?;
+    let of_fd = instance.items.values().filter(|item| item.fd == fd).map(|item| item.target);
+    of_fd.skip(usize::try_from(nth).ok()?).next()
+}
+
 /// Items, for /proc/PID/fdinfo: descriptor, events, data.
 #[must_use]
 pub fn items(k: &Kernel, epoll: EpollId) -> Vec<(i32, u32, u64)> {

@@ -144,6 +144,8 @@ pub enum File {
     Path(dir::PathFile),
     /// A socket.
     Socket(socket::SocketFile),
+    /// A ruleset of Landlock.
+    Ruleset(crate::landlock::RulesetFile),
     /// A POSIX message queue.
     Mq(crate::ipc::mqueue::MqFile),
 }
@@ -167,6 +169,8 @@ pub struct OpenFile {
     pub async_fd: i32,
     /// Opening it made it (F_CREATED_QUERY).
     pub created: bool,
+    /// What Landlock took away when it was opened (`TRUNCATE`, `IOCTL_DEV`).
+    pub denied: u64,
 }
 
 /// What every kind of file answers. The defaults are those of a file that cannot do it.
@@ -248,6 +252,7 @@ impl File {
             File::Path(file) => file,
             File::Socket(file) => file,
             File::Mq(file) => file,
+            File::Ruleset(file) => file,
         }
     }
 }
@@ -256,7 +261,17 @@ impl OpenFile {
     /// A new description with one reference.
     #[must_use]
     pub fn new(kind: File, flags: u32) -> Self {
-        OpenFile { kind, flags, pos: 0, refs: 1, loc: None, owner: (0, 0, 0), async_fd: -1, created: false }
+        OpenFile {
+            kind,
+            flags,
+            pos: 0,
+            refs: 1,
+            loc: None,
+            owner: (0, 0, 0),
+            async_fd: -1,
+            created: false,
+            denied: 0,
+        }
     }
     /// Whether reads are allowed.
     #[must_use]

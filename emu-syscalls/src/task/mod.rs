@@ -153,6 +153,8 @@ pub struct Task {
     pub exit_status: u32,
     /// What a waker needs to know of a wait on a futex.
     pub futex: FutexWait,
+    /// What it has forbidden itself.
+    pub landlock: crate::landlock::TaskDomain,
     /// Keyrings.
     pub keys: crate::keys::TaskKeys,
 }
@@ -383,6 +385,7 @@ impl Task {
             exit_status: 0,
             futex: FutexWait::default(),
             keys: crate::keys::TaskKeys::default(),
+            landlock: None,
         }
     }
 

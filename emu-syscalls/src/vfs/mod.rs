@@ -349,6 +349,8 @@ pub struct Vfs {
     pub(crate) next_dev: u32,
     /// The mount at the top.
     pub(crate) root_mount: Option<MountId>,
+    /// Write-life hints that were set (`F_SET_RW_HINT`).
+    pub(crate) write_hints: imbl::OrdMap<InodeId, u64>,
     /// What open lists of mounts have been told of.
     pub(crate) mounts_polled: imbl::OrdMap<FileId, u64>,
     /// Raised by every change of the mounts (poll on /proc/mounts).

@@ -161,6 +161,7 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             return Err(Errno::EPERM.into());
         }
     }
+    let denied = landlock_open(ctx, loc, id, access, open_flags)?;
     let status = open_flags & !CONSUMED;
     let kind = match &ctx.k.vfs.inode(id).kind {
         InodeKind::Regular(_) => {
@@ -213,11 +214,33 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
     notify(ctx.k, loc, mask::OPEN);
     let listed = matches!(kind, File::Synth(SynthFile { mounts: true, .. }));
     let file = new_file(ctx.k, kind, status, Some(loc));
+    ctx.file_mut(file).denied = denied;
     if listed {
         let now = ctx.k.vfs.mounts_generation;
         ctx.k.vfs.mounts_polled.insert(file, now);
     }
     Ok(file)
+}
+
+/// Whether the caller's Landlock domain lets it open the file; what of the rights that later calls need it does not have.
+fn landlock_open(ctx: &Ctx<'_>, loc: Loc, id: InodeId, access: u32, open_flags: u32) -> Result<u64, Errno> {
+    use crate::landlock::{allowed, check_path, fs};
+    if ctx.task().landlock.is_none() {
+        return Ok(0);
+    }
+    let mut wanted = 0;
+    if access & MAY_READ != 0 && open_flags & flags::O_ACCMODE != flags::O_WRONLY {
+        wanted |= if ctx.k.vfs.inode(id).is_dir() { fs::READ_DIR } else { fs::READ_FILE };
+    }
+    if open_flags & flags::O_ACCMODE != 0 {
+        wanted |= fs::WRITE_FILE;
+    }
+    if open_flags & flags::O_TRUNC != 0 {
+        wanted |= fs::TRUNCATE;
+    }
+    check_path(ctx.k, ctx.tid, loc, wanted)?;
+    let later = fs::TRUNCATE | fs::IOCTL_DEV;
+    Ok(later & !allowed(ctx.k, ctx.tid, loc, later))
 }
 
 /// `O_TMPFILE`

@@ -243,6 +243,7 @@ fn put_inode(k: &mut Kernel, id: InodeId) {
         event(k, Some(id), None, mask::DELETE_SELF, 0);
     }
     let Some(inode) = k.vfs.inodes.remove(id) else { return };
+    k.vfs.write_hints.remove(&id);
     let mut pages = 0;
     if let InodeKind::Regular(content) = &inode.kind {
         pages = content.charged;

@@ -82,6 +82,7 @@ pub fn find(ctx: &mut Ctx<'_>, base: DirFd, path: &[u8], how: Resolve) -> Result
     }
     let writers = node.writers;
     permission(ctx, inode, MAY_EXEC)?;
+    crate::landlock::check_path(ctx.k, ctx.tid, loc, crate::landlock::fs::EXECUTE)?;
     if writers > 0 {
         return Err(Errno::ETXTBSY.into());
     }
