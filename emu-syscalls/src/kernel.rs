@@ -107,6 +107,8 @@ pub struct Kernel {
     pub timerfds: TimerFds,
     /// Inotify instances.
     pub inotifies: Inotifies,
+    /// Fanotify groups.
+    pub fanotifies: crate::file::fanotify::Fanotifies,
     /// Rulesets of Landlock that are open.
     pub landlock: crate::landlock::Landlock,
     /// Keys and keyrings.
@@ -179,6 +181,7 @@ impl Kernel {
             timerfds: TimerFds::default(),
             inotifies: Inotifies::default(),
             keys: crate::keys::Keys::default(),
+            fanotifies: crate::file::fanotify::Fanotifies::default(),
             landlock: crate::landlock::Landlock::default(),
             net: Net::default(),
             ipc: crate::ipc::Ipc::default(),

@@ -445,8 +445,8 @@ syscalls! {
     297 rt_tgsigqueueinfo Signal (tgid: Pid, tid: Pid, sig: I32, info: Addr) = Full => signal::rt_tgsigqueueinfo;
     298 perf_event_open Desc (attr: Addr, pid: Pid, cpu: I32, group_fd: Fd, flags: U64) = Missing("not implemented yet");
     299 recvmmsg Network (sockfd: Fd, msgvec: Addr, vlen: U32, flags: U32, timeout: Addr) = Partial("no MSG_OOB, no IP control messages") => message::recvmmsg;
-    300 fanotify_init Desc (flags: U32, event_f_flags: U32) = Missing("not implemented yet");
-    301 fanotify_mark Desc (fanotify_fd: Fd, flags: U32, mask: U64, dirfd: DirFd, path: Path) = Missing("not implemented yet");
+    300 fanotify_init Desc (flags: U32, event_f_flags: U32) = Partial("no FAN_REPORT_*") => fanotify::fanotify_init;
+    301 fanotify_mark Desc (fanotify_fd: Fd, flags: U32, mask: U64, dirfd: DirFd, pathname: Path) = Partial("no events by file handle") => fanotify::fanotify_mark;
     302 prlimit64 Process (pid: Pid, resource: U32, new_limit: Addr, old_limit: Addr) = Full => limits::prlimit64;
     303 name_to_handle_at File (dirfd: DirFd, path: Path, handle: Addr, mount_id: Addr, flags: I32) = Partial("no file system gives handles") => sync::name_to_handle_at;
     304 open_by_handle_at Desc (mount_fd: Fd, handle: Addr, flags: I32) = Missing("not implemented yet");

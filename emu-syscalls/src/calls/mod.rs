@@ -7,6 +7,7 @@ pub(crate) mod dir;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
 pub(crate) mod exec;
+pub(crate) mod fanotify;
 pub(crate) mod inotify;
 pub(crate) mod keys;
 pub(crate) mod landlock;

@@ -42,6 +42,8 @@ pub mod mask {
     pub const MASK_CREATE: u32 = 0x1000_0000;
     pub const MASK_ADD: u32 = 0x2000_0000;
     pub const ISDIR: u32 = 0x4000_0000;
+    /// Of fanotify only: the file is opened to be executed.
+    pub const OPEN_EXEC: u32 = 0x1000;
     /// Not for guests: the entry has lost its name.
     pub const UNLINKED: u32 = 0x0800_0000;
     pub const ONESHOT: u32 = 0x8000_0000;
@@ -131,7 +133,9 @@ pub fn new_cookie(k: &mut Kernel) -> u32 {
 /// Whether anybody watches anything.
 #[must_use]
 pub fn active(k: &Kernel) -> bool {
-    !k.inotifies.by_inode.is_empty() || !k.inotifies.dir_watches.is_empty()
+    !k.inotifies.by_inode.is_empty()
+        || !k.inotifies.dir_watches.is_empty()
+        || crate::file::fanotify::active(k)
 }
 
 fn watchers(k: &Kernel, inode: InodeId) -> Vec<(InotifyId, i32)> {

@@ -19,6 +19,7 @@ pub mod dev;
 pub mod dir;
 pub mod epoll;
 pub mod eventfd;
+pub mod fanotify;
 pub mod fdtable;
 pub mod inotify;
 pub mod jobctl;
@@ -130,6 +131,8 @@ pub enum File {
     PidFd(pidfd::PidFdFile),
     /// An inotify instance.
     Inotify(inotify::InotifyFile),
+    /// A fanotify group.
+    Fanotify(fanotify::FanotifyFile),
     /// The master of a pseudo-terminal.
     Master(pty::MasterFile),
     /// A device that is not a terminal.
@@ -171,6 +174,8 @@ pub struct OpenFile {
     pub created: bool,
     /// What Landlock took away when it was opened (`TRUNCATE`, `IOCTL_DEV`).
     pub denied: u64,
+    /// What is done with it is no event (a listener's look at one).
+    pub quiet: bool,
 }
 
 /// What every kind of file answers. The defaults are those of a file that cannot do it.
@@ -244,6 +249,7 @@ impl File {
             File::SignalFd(file) => file,
             File::PidFd(file) => file,
             File::Inotify(file) => file,
+            File::Fanotify(file) => file,
             File::Master(file) => file,
             File::Dev(file) => file,
             File::Regular(file) => file,
@@ -271,6 +277,7 @@ impl OpenFile {
             async_fd: -1,
             created: false,
             denied: 0,
+            quiet: false,
         }
     }
     /// Whether reads are allowed.

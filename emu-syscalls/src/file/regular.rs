@@ -90,12 +90,16 @@ impl FileOps for RegularFile {
     }
 
     fn read(&self, ctx: &mut Ctx<'_>, id: FileId, max: usize, pos: u64) -> Result<Vec<u8>, Stop> {
+        if let Some(loc) = ctx.file(id).loc.filter(|_| !ctx.file(id).quiet) {
+            crate::file::fanotify::ask(ctx, loc, crate::file::fanotify::fan::ACCESS_PERM)?;
+        }
         let data = data::read_inode(ctx.k, ctx.host, self.inode, pos, max)?;
         if max > 0 {
             self.touch_atime(ctx, id);
         }
         if !data.is_empty()
             && crate::file::inotify::active(ctx.k)
+            && !ctx.file(id).quiet
             && let Some(loc) = ctx.file(id).loc
         {
             vfs::open::notify(ctx.k, loc, mask::ACCESS);
@@ -131,6 +135,7 @@ impl FileOps for RegularFile {
             }
         }
         if crate::file::inotify::active(ctx.k)
+            && !ctx.file(id).quiet
             && let Some(loc) = ctx.file(id).loc
         {
             vfs::open::notify(ctx.k, loc, mask::MODIFY);
@@ -159,7 +164,8 @@ impl FileOps for RegularFile {
         if writable && let Some(inode) = k.vfs.inodes.get_mut(self.inode) {
             inode.writers -= 1;
         }
-        if let Some(loc) = loc {
+        let quiet = k.files.get(id).is_some_and(|file| file.quiet);
+        if let Some(loc) = loc.filter(|_| !quiet) {
             vfs::open::notify(k, loc, if writable { mask::CLOSE_WRITE } else { mask::CLOSE_NOWRITE });
         }
     }

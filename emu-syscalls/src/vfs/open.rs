@@ -169,6 +169,7 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
                 return Err(Errno::ETXTBSY.into());
             }
             crate::vfs::leases::break_for(ctx, id, open_flags)?;
+            crate::file::fanotify::ask(ctx, loc, crate::file::fanotify::fan::OPEN_PERM)?;
             File::Regular(RegularFile { inode: id })
         }
         InodeKind::Dir(_) => File::Dir(DirFile { inode: id }),
@@ -282,6 +283,34 @@ pub fn memory_file(ctx: &mut Ctx<'_>, name: &[u8], mode: u32, seals: u32) -> Fil
     new_file(ctx.k, File::Regular(RegularFile { inode: id }), status, Some(loc))
 }
 
+/// Opens a place for somebody who was told of it: no permission is asked, nobody else is told.
+pub(crate) fn open_quietly(ctx: &mut Ctx<'_>, loc: Loc, status: u32) -> Result<FileId, Errno> {
+    let id = ctx.k.vfs.inode_at(loc);
+    let writes = status & flags::O_ACCMODE != 0;
+    let kind = match &ctx.k.vfs.inode(id).kind {
+        InodeKind::Regular(_) => {
+            if writes && ctx.k.vfs.inode(id).writers < 0 {
+                return Err(Errno::ETXTBSY);
+            }
+            if writes {
+                want_write(ctx.k, loc)?;
+                ctx.k.vfs.inode_mut(id).writers += 1;
+            }
+            File::Regular(RegularFile { inode: id })
+        }
+        InodeKind::Dir(_) if writes => return Err(Errno::EISDIR),
+        InodeKind::Dir(_) => File::Dir(DirFile { inode: id }),
+        InodeKind::Synth(_) if !ctx.k.vfs.inode(id).is_dir() => {
+            File::Synth(SynthFile { inode: id, mounts: false })
+        }
+        InodeKind::Synth(_) => File::Dir(DirFile { inode: id }),
+        _ => File::Path(PathFile { inode: id }),
+    };
+    let file = new_file(ctx.k, kind, status & !CONSUMED, Some(loc));
+    ctx.file_mut(file).quiet = true;
+    Ok(file)
+}
+
 /// A new open file at a place.
 pub(crate) fn new_file(k: &mut Kernel, kind: File, status: u32, loc: Option<Loc>) -> FileId {
     let mut file = OpenFile::new(kind, status);
@@ -312,6 +341,8 @@ pub(crate) fn notify(k: &mut Kernel, loc: Loc, bits: u32) {
     if !inotify::active(k) {
         return;
     }
+    crate::file::fanotify::event(k, loc, u64::from(bits));
+    let bits = bits & !mask::OPEN_EXEC;
     let Some(dentry) = k.vfs.dentries.get(loc.dentry) else { return };
     let (inode, name, parent) = (dentry.inode, dentry.name.clone(), dentry.parent);
     let mut bits = if k.vfs.inode(inode).is_dir() { bits | mask::ISDIR } else { bits };

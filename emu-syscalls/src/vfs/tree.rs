@@ -244,6 +244,7 @@ fn put_inode(k: &mut Kernel, id: InodeId) {
     }
     let Some(inode) = k.vfs.inodes.remove(id) else { return };
     k.vfs.write_hints.remove(&id);
+    crate::file::fanotify::inode_gone(k, id);
     let mut pages = 0;
     if let InodeKind::Regular(content) = &inode.kind {
         pages = content.charged;

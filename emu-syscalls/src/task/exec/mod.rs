@@ -86,6 +86,10 @@ pub fn find(ctx: &mut Ctx<'_>, base: DirFd, path: &[u8], how: Resolve) -> Result
     if writers > 0 {
         return Err(Errno::ETXTBSY.into());
     }
+    use crate::file::fanotify::{ask, fan};
+    ask(ctx, loc, fan::OPEN_PERM | fan::OPEN_EXEC_PERM)?;
+    use crate::file::inotify::mask;
+    crate::vfs::open::notify(ctx.k, loc, mask::OPEN | mask::OPEN_EXEC);
     Ok(Executable { loc, inode })
 }
 
