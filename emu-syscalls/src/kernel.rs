@@ -111,6 +111,12 @@ pub struct Kernel {
     pub uffds: Arena<crate::file::userfault::UffdId, crate::file::userfault::Uffd>,
     /// Inotify instances.
     pub inotifies: Inotifies,
+    /// Fanotify groups.
+    pub fanotifies: crate::file::fanotify::Fanotifies,
+    /// Rulesets of Landlock that are open.
+    pub landlock: crate::landlock::Landlock,
+    /// Keys and keyrings.
+    pub keys: crate::keys::Keys,
     /// Sockets.
     pub net: Net,
     /// Semaphores and message queues.
@@ -180,6 +186,9 @@ impl Kernel {
             ns_files: imbl::OrdMap::new(),
             uffds: Arena::default(),
             inotifies: Inotifies::default(),
+            keys: crate::keys::Keys::default(),
+            fanotifies: crate::file::fanotify::Fanotifies::default(),
+            landlock: crate::landlock::Landlock::default(),
             net: Net::default(),
             ipc: crate::ipc::Ipc::default(),
             ttys: Arena::default(),

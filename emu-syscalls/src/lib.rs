@@ -15,6 +15,8 @@ pub mod entry;
 pub mod file;
 pub mod ipc;
 pub mod kernel;
+pub mod keys;
+pub mod landlock;
 pub mod log;
 pub mod machine;
 pub mod mm;

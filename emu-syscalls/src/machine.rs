@@ -295,7 +295,7 @@ fn preempted(k: &mut Kernel, tid: TaskId, turn: Turn) {
 /// yet that it came or that a task waits for.
 fn wanted(k: &Kernel, key: WaitKey) -> bool {
     k.waits.waiters(key).into_iter().any(|waiter| match waiter {
-        Waiter::Task(_) => true,
+        Waiter::Task(_) | Waiter::Async(_) => true,
         Waiter::Epoll(epoll, item) => match file::epoll::item_state(k, epoll, item) {
             ItemState::Silent => false,
             ItemState::Idle => true,

@@ -4,11 +4,13 @@ use emu_core::mem::PageProt;
 
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, U32, U64};
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::ctx::{Ctx, SysResult};
 use crate::file::fdtable::{get_file, put_file, unshare_table};
 use crate::file::regular::seal;
-use crate::file::{File, FileId, flags, pipe};
+use crate::file::{File, FileId, flags, pipe, sigio};
 use crate::mm::{Area, Backing};
+use crate::vfs::leases;
+use crate::vfs::locks::LockKind;
 
 /// A descriptor as a result.
 pub(crate) fn fd_result(fd: Fd) -> u64 {
@@ -115,11 +117,14 @@ mod cmd {
     pub(super) const GETLEASE: u32 = 1025;
     pub(super) const NOTIFY: u32 = 1026;
     pub(super) const DUPFD_QUERY: u32 = 1027;
+    pub(super) const CREATED_QUERY: u32 = 1028;
     pub(super) const DUPFD_CLOEXEC: u32 = 1030;
     pub(super) const SETPIPE_SZ: u32 = 1031;
     pub(super) const GETPIPE_SZ: u32 = 1032;
     pub(super) const ADD_SEALS: u32 = 1033;
     pub(super) const GET_SEALS: u32 = 1034;
+    pub(super) const GET_RW_HINT: u32 = 1035;
+    pub(super) const SET_RW_HINT: u32 = 1036;
 }
 
 /// `fcntl(2)`
@@ -132,7 +137,13 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
     if path_only
         && !matches!(
             command,
-            cmd::DUPFD | cmd::DUPFD_CLOEXEC | cmd::DUPFD_QUERY | cmd::GETFD | cmd::SETFD | cmd::GETFL
+            cmd::CREATED_QUERY
+                | cmd::DUPFD
+                | cmd::DUPFD_CLOEXEC
+                | cmd::DUPFD_QUERY
+                | cmd::GETFD
+                | cmd::SETFD
+                | cmd::GETFL
         )
     {
         return Err(Errno::EBADF.into());
@@ -152,7 +163,7 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
             Ok(0)
         }
         cmd::GETFL => Ok(u64::from(ctx.file(id).flags & !flags::O_CLOEXEC)),
-        cmd::SETFL => set_status(ctx, id, int.cast_unsigned()),
+        cmd::SETFL => set_status(ctx, fd, id, int.cast_unsigned()),
         cmd::GETLK..=cmd::SETLKW | cmd::OFD_GETLK..=cmd::OFD_SETLKW => {
             crate::calls::record::record_lock(ctx, id, command, Addr(arg.0))
         }
@@ -183,10 +194,21 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
             Ok(0)
         }
         cmd::GETSIG => Ok(u64::try_from(ctx.file(id).owner.2).unwrap_or(0)),
-        cmd::SETLEASE => Err(Stop::Unsupported("fcntl F_SETLEASE: leases")),
-        // No lease can be held: F_UNLCK.
-        cmd::GETLEASE => Ok(2),
-        cmd::NOTIFY => Err(Stop::Unsupported("fcntl F_NOTIFY: directory signals")),
+        cmd::SETLEASE => set_lease(ctx, fd, id, int),
+        cmd::GETLEASE => {
+            let File::Regular(file) = &ctx.file(id).kind else { return Ok(2) };
+            Ok(match leases::of_file(ctx.k, file.inode, id) {
+                Some(LockKind::Read) => 0,
+                Some(LockKind::Write) => 1,
+                None => 2,
+            })
+        }
+        cmd::NOTIFY => {
+            sigio::watch_dir(ctx.k, id, fd.0, U32::from_arg(arg))?;
+            own_if_unowned(ctx, id);
+            Ok(0)
+        }
+        cmd::CREATED_QUERY => Ok(u64::from(ctx.file(id).created)),
         cmd::SETPIPE_SZ | cmd::GETPIPE_SZ => {
             let File::Pipe(end) = ctx.file(id).kind else { return Err(Errno::EBADF.into()) };
             if command == cmd::GETPIPE_SZ {
@@ -196,8 +218,7 @@ pub(crate) fn fcntl(ctx: &mut Ctx<'_>, fd: Fd, cmd: U32, arg: U64) -> SysResult 
             }
         }
         cmd::ADD_SEALS | cmd::GET_SEALS => seals(ctx, id, command == cmd::ADD_SEALS, arg),
-        // F_GET_RW_HINT and its kin.
-        1035..=1038 => Err(Stop::Unsupported("fcntl F_*_RW_HINT: write-life hints")),
+        cmd::GET_RW_HINT | cmd::SET_RW_HINT => write_hint(ctx, id, command == cmd::SET_RW_HINT, Addr(arg.0)),
         _ => Err(Errno::EINVAL.into()),
     }
 }
@@ -206,6 +227,71 @@ impl I32 {
     /// The low half of a long argument as an `int`.
     fn from_arg(arg: U64) -> i32 {
         <I32 as crate::arg::Arg>::from_reg(arg.0).0
+    }
+}
+
+/// `F_GET_RW_HINT` and `F_SET_RW_HINT`: how long what is written will live, kept with the file. Linux took the calls for
+/// one open file out again (`EINVAL`).
+fn write_hint(ctx: &mut Ctx<'_>, id: FileId, set: bool, at: Addr) -> SysResult {
+    const LONGEST: u64 = 5;
+    let loc = ctx.file(id).loc.ok_or(Errno::EINVAL)?;
+    let inode = ctx.k.vfs.inode_at(loc);
+    if !set {
+        let hint = ctx.k.vfs.write_hints.get(&inode).copied().unwrap_or(0);
+        ctx.write_u64(at, hint)?;
+        return Ok(0);
+    }
+    let hint = ctx.read_u64(at)?;
+    if hint > LONGEST {
+        return Err(Errno::EINVAL.into());
+    }
+    if !crate::vfs::perm::owner_or_capable(ctx, inode) {
+        return Err(Errno::EPERM.into());
+    }
+    ctx.k.vfs.write_hints.insert(inode, hint);
+    Ok(0)
+}
+
+/// `F_SETLEASE`
+fn set_lease(ctx: &mut Ctx<'_>, fd: Fd, id: FileId, kind: i32) -> SysResult {
+    const CAP_LEASE: u32 = 28;
+    let kind = match kind {
+        0 => Some(LockKind::Read),
+        1 => Some(LockKind::Write),
+        2 => None,
+        _ => return Err(Errno::EINVAL.into()),
+    };
+    let regular = match &ctx.file(id).kind {
+        File::Regular(file) => Some(file.inode),
+        _ => None,
+    };
+    if kind.is_none() {
+        let inode = regular.ok_or(Errno::EAGAIN)?;
+        leases::set(ctx.k, inode, id, fd.0, None)?;
+        return Ok(0);
+    }
+    if let Some(loc) = ctx.file(id).loc {
+        let owner = ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).uid;
+        let creds = &ctx.task().creds;
+        if owner != creds.uid[3] && !crate::task::creds::has(creds, CAP_LEASE) {
+            return Err(Errno::EACCES.into());
+        }
+    }
+    let inode = regular.ok_or(Errno::EINVAL)?;
+    if crate::vfs::procfs::sysctl::number(ctx.k, "fs/leases-enable") == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    leases::set(ctx.k, inode, id, fd.0, kind)?;
+    own_if_unowned(ctx, id);
+    Ok(0)
+}
+
+/// The caller's process gets the signals of an open file that has no owner yet.
+fn own_if_unowned(ctx: &mut Ctx<'_>, id: FileId) {
+    let me = ctx.task().group.0.cast_signed();
+    let file = ctx.file_mut(id);
+    if file.owner.1 == 0 {
+        file.owner = (1, me, file.owner.2);
     }
 }
 
@@ -272,13 +358,13 @@ impl U32 {
 }
 
 /// `F_SETFL`: replaces the flags that may change after open.
-fn set_status(ctx: &mut Ctx<'_>, id: FileId, bits: u32) -> SysResult {
-    const MAY_CHANGE: u32 =
-        flags::O_APPEND | flags::O_NONBLOCK | flags::O_DIRECT | flags::O_NOATIME | flags::O_ASYNC;
+fn set_status(ctx: &mut Ctx<'_>, fd: Fd, id: FileId, bits: u32) -> SysResult {
+    const MAY_CHANGE: u32 = flags::O_APPEND | flags::O_NONBLOCK | flags::O_DIRECT | flags::O_NOATIME;
     let old = ctx.file(id).flags;
-    if bits & flags::O_ASYNC != 0 && old & flags::O_ASYNC == 0 {
-        return Err(Stop::Unsupported("fcntl F_SETFL O_ASYNC: signal-driven input and output"));
+    if (bits ^ old) & flags::O_ASYNC != 0 {
+        sigio::set_async(ctx.k, id, fd.0, bits & flags::O_ASYNC != 0, false)?;
     }
+    let old = ctx.file(id).flags;
     ctx.file_mut(id).flags = (old & !MAY_CHANGE) | (bits & MAY_CHANGE);
     Ok(0)
 }
@@ -306,13 +392,16 @@ pub(crate) fn ioctl(ctx: &mut Ctx<'_>, fd: Fd, request: U32, arg: Addr) -> SysRe
             Ok(0)
         }
         FIOASYNC => {
-            if ctx.read_u32(arg)? != 0 {
-                return Err(Stop::Unsupported("ioctl FIOASYNC: signal-driven input and output"));
-            }
+            let on = ctx.read_u32(arg)? != 0;
+            sigio::set_async(ctx.k, id, fd.0, on, true)?;
             Ok(0)
         }
         _ => {
             let kind = ctx.file(id).kind.clone();
+            let device = matches!(kind, File::Dev(_) | File::Tty(_) | File::Master(_));
+            if device && ctx.file(id).denied & crate::landlock::fs::IOCTL_DEV != 0 {
+                return Err(Errno::EACCES.into());
+            }
             kind.ops().ioctl(ctx, id, request.0, arg)
         }
     }

@@ -3,7 +3,7 @@
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, DirFd, I32, OutBuf, Path, U32};
 use crate::calls::stat::{AT_EMPTY_PATH, AT_SYMLINK_FOLLOW};
-use crate::ctx::{Ctx, Stop, SysResult};
+use crate::ctx::{Ctx, SysResult};
 use crate::vfs::ftype::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK};
 use crate::vfs::ops::{self, Making, RENAME_EXCHANGE, RENAME_NOREPLACE};
 use crate::vfs::perm::{cap, capable};
@@ -121,15 +121,12 @@ pub(crate) fn renameat2(
     newpath: Path,
     bits: U32,
 ) -> SysResult {
-    const WHITEOUT: u32 = 4;
+    const WHITEOUT: u32 = ops::RENAME_WHITEOUT;
     if bits.0 & !(RENAME_NOREPLACE | RENAME_EXCHANGE | WHITEOUT) != 0
         || bits.0 & (RENAME_NOREPLACE | RENAME_EXCHANGE) == RENAME_NOREPLACE | RENAME_EXCHANGE
         || bits.0 & (WHITEOUT | RENAME_EXCHANGE) == WHITEOUT | RENAME_EXCHANGE
     {
         return Err(Errno::EINVAL.into());
-    }
-    if bits.0 & WHITEOUT != 0 {
-        return Err(Stop::Unsupported("RENAME_WHITEOUT"));
     }
     let old = ctx.read_path(oldpath)?;
     let new = ctx.read_path(newpath)?;

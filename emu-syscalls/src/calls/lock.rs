@@ -9,7 +9,7 @@ use crate::vfs::InodeId;
 use crate::vfs::locks::{self, LockKind};
 
 /// The inode that locks of an open file are on.
-fn inode_of(ctx: &mut Ctx<'_>, id: FileId) -> InodeId {
+pub(crate) fn inode_of(ctx: &mut Ctx<'_>, id: FileId) -> InodeId {
     let loc = match ctx.file(id).loc {
         Some(loc) => loc,
         None => crate::vfs::walk::anon_place(ctx.k, id),

@@ -49,6 +49,7 @@ pub(crate) fn mount(
     let path = ctx.read_path(target)?;
     let at = resolve(ctx, DirFd::CWD, &path, Resolve::FOLLOW)?;
     must_be_admin(ctx)?;
+    crate::landlock::check_mount(ctx.k, ctx.tid)?;
     let flags = MountFlags::from_bits_truncate(u32::try_from(bits & 0xffff_ffff).unwrap_or(0));
     if bits & MS_REMOUNT != 0 {
         remount(ctx, at, flags, bits & MS_BIND != 0)?;
@@ -71,6 +72,7 @@ pub(crate) fn mount(
         ctx.k.vfs.super_mut(sb).rdonly = flags.contains(MountFlags::RDONLY);
         ctx.k.vfs.attach(sb, root, Some(at), flags | MountFlags::RELATIME);
     }
+    ctx.k.wake(crate::task::wait::WaitKey::Mounts);
     Ok(0)
 }
 
@@ -225,6 +227,7 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
     how.set(Resolve::FOLLOW, bits & NOFOLLOW == 0);
     let at = resolve(ctx, DirFd::CWD, &path, how)?;
     must_be_admin(ctx)?;
+    crate::landlock::check_mount(ctx.k, ctx.tid)?;
     if ctx.k.vfs.mount(at.mount).root != at.dentry {
         return Err(Errno::EINVAL.into());
     }
@@ -232,12 +235,14 @@ pub(crate) fn umount2(ctx: &mut Ctx<'_>, target: Path, bits: I32) -> SysResult {
         return Err(Stop::Unsupported("MNT_EXPIRE"));
     }
     unmount(ctx.k, at, if bits & DETACH != 0 { Lazy::Yes } else { Lazy::No })?;
+    ctx.k.wake(crate::task::wait::WaitKey::Mounts);
     Ok(0)
 }
 
 /// `pivot_root(2)`
 pub(crate) fn pivot_root(ctx: &mut Ctx<'_>, new_root: Path, put_old: Path) -> SysResult {
     must_be_admin(ctx)?;
+    crate::landlock::check_mount(ctx.k, ctx.tid)?;
     let how = Resolve::FOLLOW | Resolve::DIRECTORY;
     let new = ctx.read_path(new_root)?;
     let new = resolve(ctx, DirFd::CWD, &new, how)?;
@@ -245,5 +250,6 @@ pub(crate) fn pivot_root(ctx: &mut Ctx<'_>, new_root: Path, put_old: Path) -> Sy
     let old = resolve(ctx, DirFd::CWD, &old, how)?;
     let root = ctx.k.fs_contexts.get(ctx.task().fs).ok_or(Errno::ENOENT)?.root;
     pivot(ctx.k, root, new, old)?;
+    ctx.k.wake(crate::task::wait::WaitKey::Mounts);
     Ok(0)
 }

@@ -405,8 +405,26 @@ pub(crate) fn kcmp(ctx: &mut Ctx<'_>, pid1: Pid, pid2: Pid, type_: I32, idx1: U6
         2 => (first.fds.0, second.fds.0),
         3 => (first.fs.0, second.fs.0),
         4 => (first.sighand.0, second.sighand.0),
-        // No task has an I/O context or System V undo list of its own yet: they compare as the task does.
-        5 | 6 => (first.tid.0, second.tid.0),
+        // No task has an I/O context or a System V undo list beside itself: nothing is the same as nothing.
+        5 | 6 => (0, 0),
+        7 => {
+            // KCMP_EPOLL_TFD: idx2 is a struct kcmp_epoll_slot: epoll's descriptor, the watched one, which of its kind.
+            let slot = Addr(idx2.0);
+            let (first, second) = (first.tid, second.tid);
+            let (efd, tfd) = (ctx.read_u32(slot)?, ctx.read_u32(slot.at(4))?.cast_signed());
+            let nth = ctx.read_u32(slot.at(8))?;
+            let file = |tid, fd: u64| {
+                let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
+                let table = ctx.k.fd_tables.get(ctx.k.task(tid).fds).ok_or(Errno::EBADF)?;
+                table.fds.get(&fd).map(|descriptor| descriptor.file).ok_or(Errno::EBADF)
+            };
+            let (mine, epoll) = (file(first, idx1.0)?, file(second, u64::from(efd))?);
+            let crate::file::File::Epoll(epoll) = ctx.file(epoll).kind else {
+                return Err(Errno::EINVAL.into());
+            };
+            let found = crate::file::epoll::target(ctx.k, epoll.epoll, tfd, nth).ok_or(Errno::ENOENT)?;
+            (mine.0, found.0)
+        }
         _ => return Err(Errno::EINVAL.into()),
     };
     Ok(match a.cmp(&b) {

@@ -83,10 +83,7 @@ pub(crate) fn record_lock(ctx: &mut Ctx<'_>, id: FileId, command: u32, flock: Ad
     }
     let process = ctx.task().group;
     let owner = if for_file { Owner::File(id) } else { Owner::Process(process) };
-    let Some(loc) = ctx.file(id).loc else {
-        return Err(Stop::Unsupported("record locks on files without a name"));
-    };
-    let inode: InodeId = ctx.k.vfs.inode_at(loc);
+    let inode: InodeId = crate::calls::lock::inode_of(ctx, id);
     if matches!(command, F_GETLK | F_OFD_GETLK) {
         let Some(kind) = wanted.kind else { return Err(Errno::EINVAL.into()) };
         let asked = Record { start: wanted.start, last: wanted.last, kind, owner };

@@ -95,6 +95,7 @@ pub(crate) fn socket(ctx: &mut Ctx<'_>, domain: I32, type_: I32, protocol: I32) 
     let (domain, kind, protocol) = choose(ctx, domain.0, number, protocol.0)?;
     let owner = ucred(ctx);
     let mut socket = Socket::new(domain, kind, protocol, owner);
+    socket.landlock = ctx.task().landlock.clone();
     if domain == Domain::Netlink {
         socket.type_number = number;
     }
@@ -134,7 +135,8 @@ pub(crate) fn nonblocking(ctx: &Ctx<'_>, file: FileId) -> bool {
 pub(crate) fn bind(ctx: &mut Ctx<'_>, sockfd: Fd, addr: Addr, addrlen: I32) -> SysResult {
     let (_, id) = socket_of(ctx, sockfd)?;
     let raw = addr::read_raw(ctx, addr, addrlen.0)?;
-    let domain = ctx.k.net.get(id)?.domain;
+    let socket = ctx.k.net.get(id)?;
+    let (domain, kind) = (socket.domain, socket.kind);
     let wrong = if domain == Domain::Unix { Errno::EINVAL } else { Errno::EAFNOSUPPORT };
     // Linux: AF_UNSPEC with the wildcard is AF_INET (inet_bind).
     let unspecified = addr::family(&raw) == Some(0) && raw.get(4..8) == Some(&[0; 4]);
@@ -144,7 +146,12 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, sockfd: Fd, addr: Addr, addrlen: I32) -> S
     }
     match addr::parse(domain, &raw, wrong)? {
         Address::Unix(name) => unix::bind(ctx, id, name)?,
-        Address::Ip(ip, port) => inet::bind(ctx, id, ip, port)?,
+        Address::Ip(ip, port) => {
+            if kind == Kind::Stream {
+                crate::landlock::check_port(ctx.k, ctx.tid, port, crate::landlock::BIND_TCP)?;
+            }
+            inet::bind(ctx, id, ip, port)?;
+        }
         Address::Netlink(port, groups) => {
             if groups != 0 {
                 let at = format!("task {}", ctx.tid.0);
@@ -195,7 +202,12 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, sockfd: Fd, addr: Addr, addrlen: I32) -
     let wrong = if domain == Domain::Unix { Errno::EINVAL } else { Errno::EAFNOSUPPORT };
     match addr::parse(domain, &raw, wrong)? {
         Address::Unix(name) => unix::connect(ctx, id, &name, wait)?,
-        Address::Ip(ip, port) => inet::connect(ctx, id, ip, port, wait)?,
+        Address::Ip(ip, port) => {
+            if kind == Kind::Stream {
+                crate::landlock::check_port(ctx.k, ctx.tid, port, crate::landlock::CONNECT_TCP)?;
+            }
+            inet::connect(ctx, id, ip, port, wait)?;
+        }
         Address::Netlink(port, _) => {
             netlink::bind(ctx, id, 0)?;
             ctx.k.net.get_mut(id)?.remote = Some(Address::Netlink(port, 0));

@@ -26,7 +26,9 @@ pub(crate) fn truncate(ctx: &mut Ctx<'_>, path: Path, length: I64) -> SysResult 
     if ctx.k.vfs.inode(id).is_fixed() {
         return Err(Errno::EPERM.into());
     }
+    crate::landlock::check_path(ctx.k, ctx.tid, loc, crate::landlock::fs::TRUNCATE)?;
     resize(ctx, id, size)?;
+    crate::vfs::leases::break_for(ctx, id, crate::file::flags::O_WRONLY)?;
     ops::truncate(ctx, loc, id, size)?;
     Ok(0)
 }
@@ -59,6 +61,9 @@ pub(crate) fn ftruncate(ctx: &mut Ctx<'_>, fd: Fd, length: I64) -> SysResult {
     let inode = regular(ctx, id)?;
     if !ctx.file(id).writable() {
         return Err(Errno::EINVAL.into());
+    }
+    if ctx.file(id).denied & crate::landlock::fs::TRUNCATE != 0 {
+        return Err(Errno::EACCES.into());
     }
     resize(ctx, inode, size)?;
     if let Some(loc) = ctx.file(id).loc {
@@ -100,8 +105,7 @@ pub(crate) fn fallocate(ctx: &mut Ctx<'_>, fd: Fd, mode: I32, offset: I64, len: 
         _ => return Err(Errno::ENODEV.into()),
     };
     if matches!(what, COLLAPSE_RANGE | INSERT_RANGE) {
-        let at = format!("task {}", ctx.tid.0);
-        ctx.k.gap("fallocate: collapsing and inserting ranges".to_owned(), at);
+        // As Linux's own file systems in memory.
         return Err(Errno::EOPNOTSUPP.into());
     }
     let end = offset.checked_add(len).filter(|end| *end <= data::MAX_BYTES).ok_or(Errno::EFBIG)?;

@@ -12,6 +12,14 @@ use crate::seam::Host;
 use crate::task::wait::WaitKey;
 use crate::vfs::{Stat, ftype};
 
+/// A device number as the kernel itself writes it (`s_dev` in fdinfo): 12 bits of major, 20 of minor.
+#[must_use]
+pub fn kernel_dev(dev: u64) -> u64 {
+    let major = dev >> 8 & 0xfff;
+    let minor = dev & 0xff | dev >> 12 & 0xfff00;
+    major << 20 | minor
+}
+
 /// Encodes a device number as Linux's `makedev`.
 #[must_use]
 pub fn makedev(major: u32, minor: u32) -> u64 {

@@ -143,6 +143,12 @@ impl FileOps for DirFile {
     fn seekable(&self) -> bool {
         true
     }
+    fn release(&self, k: &mut Kernel, id: FileId) {
+        let place = k.files.get(id).filter(|file| !file.quiet).and_then(|file| file.loc);
+        if let Some(loc) = place {
+            vfs::open::notify(k, loc, crate::file::inotify::mask::CLOSE_NOWRITE);
+        }
+    }
     fn stat(&self, k: &Kernel, _id: FileId) -> Stat {
         vfs::stat::stat_known(k, self.inode)
     }

@@ -29,8 +29,8 @@ pub mod ev {
     pub const PRIVATE: u32 = EXCLUSIVE | WAKEUP | ONESHOT | ET;
 }
 
-/// Epoll instances may watch each other so deep (EP_MAX_NESTS and the first).
-const MAX_DEPTH: usize = 5;
+/// Epoll instances may watch each other so deep (EP_MAX_NESTS and the first, fs/eventpoll.c).
+const MAX_DEPTH: usize = 6;
 
 /// A watched descriptor.
 #[derive(Debug, Clone)]
@@ -117,6 +117,14 @@ pub fn notify(k: &mut Kernel, epoll: FileId, item: u32) {
         instance.ready.push_back(item);
     }
     k.wake(WaitKey::File(epoll));
+}
+
+/// Whether an item was added with `EPOLLEXCLUSIVE`.
+#[must_use]
+pub fn is_exclusive(k: &Kernel, epoll: FileId, item: u32) -> bool {
+    let Some(File::Epoll(file)) = k.files.get(epoll).map(|file| &file.kind) else { return false };
+    let entry = k.epolls.instances.get(file.epoll).and_then(|instance| instance.items.get(&item));
+    entry.is_some_and(|entry| entry.events & ev::EXCLUSIVE != 0)
 }
 
 /// What an event for an item would do.
@@ -297,6 +305,14 @@ pub(crate) fn settle(k: &mut Kernel, epoll: EpollId, number: u32, reported: bool
         item.queued = true;
         instance.ready.push_back(number);
     }
+}
+
+/// The open file watched as descriptor `fd`, the `nth` of those (kcmp(2)).
+#[must_use]
+pub fn target(k: &Kernel, epoll: EpollId, fd: i32, nth: u32) -> Option<FileId> {
+    let instance = k.epolls.instances.get(epoll)?;
+    let of_fd = instance.items.values().filter(|item| item.fd == fd).map(|item| item.target);
+    of_fd.skip(usize::try_from(nth).ok()?).next()
 }
 
 /// Items, for /proc/PID/fdinfo: descriptor, events, data.

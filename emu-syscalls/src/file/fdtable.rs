@@ -76,6 +76,7 @@ pub fn put_file(k: &mut Kernel, id: FileId) {
     if file.refs == 0 {
         let (kind, loc) = (file.kind.clone(), file.loc);
         crate::file::epoll::target_closed(k, id);
+        crate::file::sigio::file_closing(k, id);
         kind.ops().release(k, id);
         k.files.remove(id);
         crate::vfs::open::closed(k, id, loc);
@@ -226,5 +227,6 @@ impl Ctx<'_> {
 pub fn before_close(ctx: &mut Ctx<'_>, fd: Fd) {
     let Ok(id) = ctx.fd_any(fd) else { return };
     let (process, loc) = (ctx.task().group, ctx.file(id).loc);
+    crate::file::sigio::dir_closed(ctx.k, id);
     crate::vfs::locks::descriptor_closed(ctx.k, process, loc);
 }

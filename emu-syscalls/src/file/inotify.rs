@@ -6,7 +6,7 @@ use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::file::{FileId, FileOps, Ready};
+use crate::file::{FileId, FileOps, Ready, sigio};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
@@ -42,6 +42,10 @@ pub mod mask {
     pub const MASK_CREATE: u32 = 0x1000_0000;
     pub const MASK_ADD: u32 = 0x2000_0000;
     pub const ISDIR: u32 = 0x4000_0000;
+    /// Of fanotify only: the file is opened to be executed.
+    pub const OPEN_EXEC: u32 = 0x1000;
+    /// Not for guests: the entry has lost its name.
+    pub const UNLINKED: u32 = 0x0800_0000;
     pub const ONESHOT: u32 = 0x8000_0000;
 }
 
@@ -91,6 +95,8 @@ pub struct Inotify {
 pub struct Inotifies {
     instances: Arena<InotifyId, Inotify>,
     by_inode: imbl::OrdSet<(InodeId, InotifyId, i32)>,
+    /// Directories watched by `F_NOTIFY`.
+    pub(crate) dir_watches: imbl::OrdMap<InodeId, imbl::Vector<crate::file::sigio::DirWatch>>,
     last_cookie: u32,
 }
 
@@ -128,6 +134,8 @@ pub fn new_cookie(k: &mut Kernel) -> u32 {
 #[must_use]
 pub fn active(k: &Kernel) -> bool {
     !k.inotifies.by_inode.is_empty()
+        || !k.inotifies.dir_watches.is_empty()
+        || crate::file::fanotify::active(k)
 }
 
 fn watchers(k: &Kernel, inode: InodeId) -> Vec<(InotifyId, i32)> {
@@ -147,15 +155,17 @@ pub fn event(
     bits: u32,
     cookie: u32,
 ) {
-    if k.inotifies.by_inode.is_empty() {
+    if !active(k) {
         return;
     }
     if let Some((dir, name)) = parent {
+        sigio::dir_event(k, dir, bits, false);
         for (instance, wd) in watchers(k, dir) {
             push(k, instance, wd, bits, cookie, name);
         }
     }
     let Some(inode) = inode else { return };
+    sigio::dir_event(k, inode, bits, false);
     for (instance, wd) in watchers(k, inode) {
         push(k, instance, wd, bits, cookie, b"");
         if bits & (mask::DELETE_SELF | mask::UNMOUNT) != 0 {
@@ -170,7 +180,10 @@ fn push(k: &mut Kernel, id: InotifyId, wd: i32, bits: u32, cookie: u32, name: &[
     if bits & wanted & mask::ALL_EVENTS == 0 && bits & (mask::UNMOUNT | mask::IGNORED) == 0 {
         return;
     }
-    queue(k, id, Record { wd, mask: bits, cookie, name: name.to_vec() });
+    if bits & mask::UNLINKED != 0 && wanted & mask::EXCL_UNLINK != 0 && !name.is_empty() {
+        return;
+    }
+    queue(k, id, Record { wd, mask: bits & !mask::UNLINKED, cookie, name: name.to_vec() });
     if wanted & mask::ONESHOT != 0 && bits & mask::IGNORED == 0 {
         drop_watch(k, id, wd);
     }
@@ -189,6 +202,13 @@ fn queue(k: &mut Kernel, id: InotifyId, record: Record) {
     }
     let file = instance.file;
     k.wake(WaitKey::File(file));
+}
+
+/// Watches of an instance, for /proc/PID/fdinfo: descriptor, inode, mask.
+#[must_use]
+pub fn watches(k: &Kernel, id: InotifyId) -> Vec<(i32, InodeId, u32)> {
+    let Some(instance) = k.inotifies.instances.get(id) else { return Vec::new() };
+    instance.watches.iter().map(|(wd, (inode, bits))| (*wd, *inode, *bits)).collect()
 }
 
 /// Ends a watch, with its `IN_IGNORED`.

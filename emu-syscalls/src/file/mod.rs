@@ -19,6 +19,7 @@ pub mod dev;
 pub mod dir;
 pub mod epoll;
 pub mod eventfd;
+pub mod fanotify;
 pub mod fdtable;
 pub mod inotify;
 pub mod jobctl;
@@ -30,6 +31,7 @@ pub mod pidfd;
 pub mod pipe;
 pub mod pty;
 pub mod regular;
+pub mod sigio;
 pub mod signalfd;
 pub mod socket;
 pub mod stream;
@@ -131,6 +133,8 @@ pub enum File {
     PidFd(pidfd::PidFdFile),
     /// An inotify instance.
     Inotify(inotify::InotifyFile),
+    /// A fanotify group.
+    Fanotify(fanotify::FanotifyFile),
     /// The master of a pseudo-terminal.
     Master(pty::MasterFile),
     /// A device that is not a terminal.
@@ -149,6 +153,8 @@ pub enum File {
     Ns(ns::NsFile),
     /// Faults that user space answers.
     Uffd(userfault::UffdFile),
+    /// A ruleset of Landlock.
+    Ruleset(crate::landlock::RulesetFile),
     /// A POSIX message queue.
     Mq(crate::ipc::mqueue::MqFile),
 }
@@ -168,6 +174,14 @@ pub struct OpenFile {
     pub loc: Option<Loc>,
     /// Who gets its signals: kind (F_OWNER_*) and number, and which signal (F_SETOWN, F_SETSIG).
     pub owner: (i32, i32, i32),
+    /// The descriptor through which O_ASYNC was set.
+    pub async_fd: i32,
+    /// Opening it made it (F_CREATED_QUERY).
+    pub created: bool,
+    /// What Landlock took away when it was opened (`TRUNCATE`, `IOCTL_DEV`).
+    pub denied: u64,
+    /// What is done with it is no event (a listener's look at one).
+    pub quiet: bool,
 }
 
 /// What every kind of file answers. The defaults are those of a file that cannot do it.
@@ -241,6 +255,7 @@ impl File {
             File::SignalFd(file) => file,
             File::PidFd(file) => file,
             File::Inotify(file) => file,
+            File::Fanotify(file) => file,
             File::Master(file) => file,
             File::Dev(file) => file,
             File::Regular(file) => file,
@@ -251,6 +266,7 @@ impl File {
             File::Ns(file) => file,
             File::Uffd(file) => file,
             File::Mq(file) => file,
+            File::Ruleset(file) => file,
         }
     }
 }
@@ -259,7 +275,18 @@ impl OpenFile {
     /// A new description with one reference.
     #[must_use]
     pub fn new(kind: File, flags: u32) -> Self {
-        OpenFile { kind, flags, pos: 0, refs: 1, loc: None, owner: (0, 0, 0) }
+        OpenFile {
+            kind,
+            flags,
+            pos: 0,
+            refs: 1,
+            loc: None,
+            owner: (0, 0, 0),
+            async_fd: -1,
+            created: false,
+            denied: 0,
+            quiet: false,
+        }
     }
     /// Whether reads are allowed.
     #[must_use]

@@ -8,11 +8,12 @@ use crate::abi::errno::Errno;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::inotify::mask;
-use crate::file::{FileId, FileOps, flags};
+use crate::file::{FileId, FileOps, Ready, flags};
 use crate::kernel::Kernel;
 use crate::mm::map::{MapRequest, MapSource};
 use crate::task::sighand::{SigInfo, sig};
 use crate::task::signal::{self, To};
+use crate::task::wait::WaitKey;
 use crate::vfs::ftype::{S_ISGID, S_ISUID};
 use crate::vfs::perm::{cap, capable};
 use crate::vfs::{self, InodeId, InodeKind, MountFlags, Stat, data, synth};
@@ -89,12 +90,16 @@ impl FileOps for RegularFile {
     }
 
     fn read(&self, ctx: &mut Ctx<'_>, id: FileId, max: usize, pos: u64) -> Result<Vec<u8>, Stop> {
+        if let Some(loc) = ctx.file(id).loc.filter(|_| !ctx.file(id).quiet) {
+            crate::file::fanotify::ask(ctx, loc, crate::file::fanotify::fan::ACCESS_PERM)?;
+        }
         let data = data::read_inode(ctx.k, ctx.host, self.inode, pos, max)?;
         if max > 0 {
             self.touch_atime(ctx, id);
         }
         if !data.is_empty()
             && crate::file::inotify::active(ctx.k)
+            && !ctx.file(id).quiet
             && let Some(loc) = ctx.file(id).loc
         {
             vfs::open::notify(ctx.k, loc, mask::ACCESS);
@@ -130,6 +135,7 @@ impl FileOps for RegularFile {
             }
         }
         if crate::file::inotify::active(ctx.k)
+            && !ctx.file(id).quiet
             && let Some(loc) = ctx.file(id).loc
         {
             vfs::open::notify(ctx.k, loc, mask::MODIFY);
@@ -158,7 +164,8 @@ impl FileOps for RegularFile {
         if writable && let Some(inode) = k.vfs.inodes.get_mut(self.inode) {
             inode.writers -= 1;
         }
-        if let Some(loc) = loc {
+        let quiet = k.files.get(id).is_some_and(|file| file.quiet);
+        if let Some(loc) = loc.filter(|_| !quiet) {
             vfs::open::notify(k, loc, if writable { mask::CLOSE_WRITE } else { mask::CLOSE_NOWRITE });
         }
     }
@@ -185,6 +192,8 @@ pub(crate) fn describe_place(k: &Kernel, id: FileId) -> String {
 pub struct SynthFile {
     /// Which.
     pub inode: InodeId,
+    /// A list of mounts: changes of it can be waited for.
+    pub mounts: bool,
 }
 
 impl SynthFile {
@@ -229,6 +238,27 @@ impl FileOps for SynthFile {
 
     fn seekable(&self) -> bool {
         true
+    }
+
+    fn pollable(&self) -> bool {
+        self.mounts
+    }
+
+    fn ready(&self, k: &mut Kernel, _host: &mut dyn crate::seam::Host, id: FileId) -> Ready {
+        let mut ready = Ready::IN | Ready::OUT | Ready::RDNORM | Ready::WRNORM;
+        if self.mounts {
+            // Each poll tells of changes since the one before it (fs/proc_namespace.c: mounts_poll).
+            ready = Ready::IN | Ready::RDNORM;
+            let now = k.vfs.mounts_generation;
+            if k.vfs.mounts_polled.insert(id, now) != Some(now) {
+                ready |= Ready::ERR | Ready::PRI;
+            }
+        }
+        ready
+    }
+
+    fn wait_keys(&self, _k: &Kernel, id: FileId) -> Vec<WaitKey> {
+        vec![if self.mounts { WaitKey::Mounts } else { WaitKey::File(id) }]
     }
 
     fn stat(&self, k: &Kernel, _id: FileId) -> Stat {

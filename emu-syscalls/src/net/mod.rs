@@ -137,6 +137,8 @@ pub struct Socket {
     pub owner: Ucred,
     /// Credentials of the peer when the connection was made.
     pub peer_creds: Option<Ucred>,
+    /// Landlock domain of the one who made it.
+    pub landlock: crate::landlock::TaskDomain,
     /// Options.
     pub opts: option::Options,
 }
@@ -192,6 +194,7 @@ impl Socket {
             waiting: imbl::Vector::new(),
             owner,
             peer_creds: None,
+            landlock: None,
             opts: option::Options::new(domain, kind),
         }
     }

@@ -333,7 +333,9 @@ pub(crate) fn get(
 ) -> SysResult {
     let room = usize::try_from(ctx.read_u32(len)?.cast_signed()).map_err(|_| Errno::EINVAL)?;
     let socket = ctx.k.net.get(id)?;
-    check_level(socket.domain, socket.kind, level)?;
+    // A level that nobody knows is another error here than in setsockopt (net/ipv4/ip_sockglue.c).
+    check_level(socket.domain, socket.kind, level)
+        .map_err(|errno| if socket.domain == Domain::Inet { Errno::EOPNOTSUPP } else { errno })?;
     let bytes: Vec<u8> = match (level, name) {
         (SOCKET, so::ERROR) => {
             let error = ctx.k.net.get_mut(id)?.take_error().map_or(0, |errno| i32::from(errno.0));

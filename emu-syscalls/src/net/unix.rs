@@ -46,7 +46,14 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, name: UnixName) -> Result<()
 fn find(ctx: &mut Ctx<'_>, of: SocketId, name: &UnixName) -> Result<SocketId, Stop> {
     let found = match name {
         UnixName::Unnamed => return Err(Errno::EINVAL.into()),
-        UnixName::Abstract(name) => ctx.k.net.abstract_names.get(name).copied(),
+        UnixName::Abstract(name) => {
+            let found = ctx.k.net.abstract_names.get(name).copied();
+            if let Some(other) = found.and_then(|id| ctx.k.net.sockets.get(id)) {
+                let scope = crate::landlock::SCOPE_ABSTRACT;
+                crate::landlock::check_scope(&ctx.task().landlock, &other.landlock, scope)?;
+            }
+            found
+        }
         UnixName::Path(path) => {
             let inode = crate::file::socket::find_inode(ctx, path)?;
             ctx.k.net.inodes.get(&inode).copied()

@@ -137,6 +137,11 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
         return wait_for_vfork(ctx);
     }
     check(ctx, args)?;
+    if args.flags & flag::PIDFD != 0 {
+        // Linux writes the descriptor before the task exists for others.
+        ctx.prefault_write(Addr(args.pidfd), 4)
+            .and_then(|n| if n < 4 { Err(Errno::EFAULT) } else { Ok(()) })?;
+    }
     let child = match args.set_tid {
         None => ctx.k.alloc_pid()?,
         Some(wanted) => chosen_pid(ctx, wanted)?,
@@ -323,6 +328,7 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
             if new_time == 0 { time } else { TimeOffsets { id: new_time, ..time } }
         },
         children_time: None,
+        keys: crate::keys::TaskKeys { thread: None, ..me.keys },
         ..me
     };
     task.cpu.icount = 0;

@@ -164,6 +164,10 @@ pub struct Task {
     pub time: TimeOffsets,
     /// That of children to come and of the next program, if it is another.
     pub children_time: Option<TimeOffsets>,
+    /// What it has forbidden itself.
+    pub landlock: crate::landlock::TaskDomain,
+    /// Keyrings.
+    pub keys: crate::keys::TaskKeys,
 }
 
 /// Page faults and context switches of a task, or sums of them.
@@ -324,6 +328,8 @@ pub struct ThreadGroup {
     pub trace_exits: imbl::Vector<ptrace::TraceExit>,
     /// It ended, and its parent hears of it when its tracer has.
     pub held: bool,
+    /// The process's keyring.
+    pub process_keyring: Option<crate::keys::KeyId>,
 }
 
 /// `RLIM_INFINITY`
@@ -419,6 +425,8 @@ impl Task {
             seccomp: seccomp::Seccomp::default(),
             time: TimeOffsets::default(),
             children_time: None,
+            keys: crate::keys::TaskKeys::default(),
+            landlock: None,
         }
     }
 
@@ -496,6 +504,7 @@ impl ThreadGroup {
             tracees: imbl::OrdSet::new(),
             trace_exits: imbl::Vector::new(),
             held: false,
+            process_keyring: None,
         }
     }
     /// Its leading thread.

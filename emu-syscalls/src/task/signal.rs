@@ -364,6 +364,7 @@ pub fn may_signal(k: &Kernel, sender: TaskId, target: TaskId, signo: u8) -> Resu
     if from.group == to.group {
         return Ok(());
     }
+    crate::landlock::check_scope(&from.landlock, &to.landlock, crate::landlock::SCOPE_SIGNAL)?;
     let [real, _, saved, _] = to.creds.uid;
     let same_user = [from.creds.uid[0], from.creds.uid[1]].iter().any(|uid| *uid == real || *uid == saved);
     let same_session = || {

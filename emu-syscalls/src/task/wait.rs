@@ -48,6 +48,8 @@ pub enum WaitKey {
     Fault(u32, u64),
     /// A record was added to the kernel log.
     Log,
+    /// The mounts changed (poll on /proc/PID/mounts).
+    Mounts,
     /// Nothing: only time or a signal ends the wait.
     Never,
 }
@@ -98,6 +100,8 @@ pub enum Waiter {
     Task(TaskId),
     /// An epoll instance, about the item with this number.
     Epoll(FileId, u32),
+    /// The owner of an O_ASYNC file.
+    Async(FileId),
 }
 
 /// Waiters by what they wait for, in order of arrival, and parked tasks by deadline.
@@ -205,12 +209,21 @@ pub fn rekey(k: &mut Kernel, tid: TaskId, from: WaitKey, to: WaitKey) {
 
 /// Wakes all who wait for `key`.
 pub fn wake(k: &mut Kernel, key: WaitKey) {
+    // Of those who watch exclusively only the first that somebody waits at is told (fs/eventpoll.c).
+    let mut told = false;
     for waiter in k.waits.waiters(key) {
         match waiter {
             Waiter::Task(tid) => {
                 unpark(k, tid);
             }
+            Waiter::Epoll(file, item) if crate::file::epoll::is_exclusive(k, file, item) => {
+                if !told {
+                    told = k.waits.any(WaitKey::File(file));
+                    crate::file::epoll::notify(k, file, item);
+                }
+            }
             Waiter::Epoll(file, item) => crate::file::epoll::notify(k, file, item),
+            Waiter::Async(file) => crate::file::sigio::woken(k, file, key),
         }
     }
 }

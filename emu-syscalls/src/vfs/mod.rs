@@ -25,6 +25,7 @@ use crate::task::TaskId;
 pub mod attr;
 pub mod build;
 pub mod data;
+pub mod leases;
 pub mod locks;
 pub mod mount;
 pub mod open;
@@ -363,10 +364,16 @@ pub struct Vfs {
     pub(crate) synth_text: imbl::OrdMap<FileId, Arc<Vec<u8>>>,
     /// Locks.
     pub(crate) locks: locks::Locks,
+    /// Leases, by inode.
+    pub(crate) leases: imbl::OrdMap<InodeId, imbl::Vector<leases::Lease>>,
     /// Number of the next anonymous device.
     pub(crate) next_dev: u32,
     /// The mount at the top.
     pub(crate) root_mount: Option<MountId>,
+    /// Write-life hints that were set (`F_SET_RW_HINT`).
+    pub(crate) write_hints: imbl::OrdMap<InodeId, u64>,
+    /// What open lists of mounts have been told of.
+    pub(crate) mounts_polled: imbl::OrdMap<FileId, u64>,
     /// Raised by every change of the mounts (poll on /proc/mounts).
     pub mounts_generation: u64,
 }

@@ -61,7 +61,9 @@ pub fn open_path(
         Found::Missing(parent) => {
             let mode = mode & 0o7777 & !ctx.umask();
             let loc = ops::create(ctx, &parent, Making::File, mode)?;
-            open_found(ctx, loc, open_flags & !flags::O_TRUNC, Checked::Yes)
+            let id = open_found(ctx, loc, open_flags & !flags::O_TRUNC, Checked::Yes)?;
+            ctx.file_mut(id).created = true;
+            Ok(id)
         }
     }
 }
@@ -163,12 +165,15 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             return Err(Errno::EPERM.into());
         }
     }
+    let denied = landlock_open(ctx, loc, id, access, open_flags)?;
     let status = open_flags & !CONSUMED;
     let kind = match &ctx.k.vfs.inode(id).kind {
         InodeKind::Regular(_) => {
             if writes && ctx.k.vfs.inode(id).writers < 0 {
                 return Err(Errno::ETXTBSY.into());
             }
+            crate::vfs::leases::break_for(ctx, id, open_flags)?;
+            crate::file::fanotify::ask(ctx, loc, crate::file::fanotify::fan::OPEN_PERM)?;
             File::Regular(RegularFile { inode: id })
         }
         InodeKind::Dir(_) => File::Dir(DirFile { inode: id }),
@@ -187,7 +192,17 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
             match synth::attr(ctx.k, &node).kind {
                 SynthKind::Dir => File::Dir(DirFile { inode: id }),
                 SynthKind::CharDevice(rdev) => dev::open(ctx, rdev, open_flags)?,
-                SynthKind::File => File::Synth(SynthFile { inode: id }),
+                SynthKind::File => {
+                    use crate::vfs::procfs::ProcNode;
+                    let mounts = matches!(
+                        &node,
+                        synth::Synth::Proc(ProcNode::Task {
+                            name: "mounts" | "mountinfo" | "mountstats",
+                            ..
+                        })
+                    );
+                    File::Synth(SynthFile { inode: id, mounts })
+                }
                 SynthKind::Symlink => return Err(Errno::ELOOP.into()),
             }
         }
@@ -206,7 +221,35 @@ fn open_found(ctx: &mut Ctx<'_>, loc: Loc, open_flags: u32, checked: Checked) ->
         ctx.k.vfs.inode_mut(id).writers += 1;
     }
     notify(ctx.k, loc, mask::OPEN);
-    Ok(new_file(ctx.k, kind, status, Some(loc)))
+    let listed = matches!(kind, File::Synth(SynthFile { mounts: true, .. }));
+    let file = new_file(ctx.k, kind, status, Some(loc));
+    ctx.file_mut(file).denied = denied;
+    if listed {
+        let now = ctx.k.vfs.mounts_generation;
+        ctx.k.vfs.mounts_polled.insert(file, now);
+    }
+    Ok(file)
+}
+
+/// Whether the caller's Landlock domain lets it open the file; what of the rights that later calls need it does not have.
+fn landlock_open(ctx: &Ctx<'_>, loc: Loc, id: InodeId, access: u32, open_flags: u32) -> Result<u64, Errno> {
+    use crate::landlock::{allowed, check_path, fs};
+    if ctx.task().landlock.is_none() {
+        return Ok(0);
+    }
+    let mut wanted = 0;
+    if access & MAY_READ != 0 && open_flags & flags::O_ACCMODE != flags::O_WRONLY {
+        wanted |= if ctx.k.vfs.inode(id).is_dir() { fs::READ_DIR } else { fs::READ_FILE };
+    }
+    if open_flags & flags::O_ACCMODE != 0 {
+        wanted |= fs::WRITE_FILE;
+    }
+    if open_flags & flags::O_TRUNC != 0 {
+        wanted |= fs::TRUNCATE;
+    }
+    check_path(ctx.k, ctx.tid, loc, wanted)?;
+    let later = fs::TRUNCATE | fs::IOCTL_DEV;
+    Ok(later & !allowed(ctx.k, ctx.tid, loc, later))
 }
 
 /// `O_TMPFILE`
@@ -248,6 +291,34 @@ pub fn memory_file(ctx: &mut Ctx<'_>, name: &[u8], mode: u32, seals: u32) -> Fil
     new_file(ctx.k, File::Regular(RegularFile { inode: id }), status, Some(loc))
 }
 
+/// Opens a place for somebody who was told of it: no permission is asked, nobody else is told.
+pub(crate) fn open_quietly(ctx: &mut Ctx<'_>, loc: Loc, status: u32) -> Result<FileId, Errno> {
+    let id = ctx.k.vfs.inode_at(loc);
+    let writes = status & flags::O_ACCMODE != 0;
+    let kind = match &ctx.k.vfs.inode(id).kind {
+        InodeKind::Regular(_) => {
+            if writes && ctx.k.vfs.inode(id).writers < 0 {
+                return Err(Errno::ETXTBSY);
+            }
+            if writes {
+                want_write(ctx.k, loc)?;
+                ctx.k.vfs.inode_mut(id).writers += 1;
+            }
+            File::Regular(RegularFile { inode: id })
+        }
+        InodeKind::Dir(_) if writes => return Err(Errno::EISDIR),
+        InodeKind::Dir(_) => File::Dir(DirFile { inode: id }),
+        InodeKind::Synth(_) if !ctx.k.vfs.inode(id).is_dir() => {
+            File::Synth(SynthFile { inode: id, mounts: false })
+        }
+        InodeKind::Synth(_) => File::Dir(DirFile { inode: id }),
+        _ => File::Path(PathFile { inode: id }),
+    };
+    let file = new_file(ctx.k, kind, status & !CONSUMED, Some(loc));
+    ctx.file_mut(file).quiet = true;
+    Ok(file)
+}
+
 /// A new open file at a place.
 pub(crate) fn new_file(k: &mut Kernel, kind: File, status: u32, loc: Option<Loc>) -> FileId {
     let mut file = OpenFile::new(kind, status);
@@ -261,6 +332,7 @@ pub(crate) fn new_file(k: &mut Kernel, kind: File, status: u32, loc: Option<Loc>
 /// The last reference to an open file is gone: what it held goes too.
 pub(crate) fn closed(k: &mut Kernel, id: FileId, loc: Option<Loc>) {
     k.vfs.synth_text.remove(&id);
+    k.vfs.mounts_polled.remove(&id);
     super::locks::file_closed(k, id, loc);
     if let Some(dentry) = k.vfs.anon_places.get(&id).copied() {
         k.vfs.anon_places.remove(&id);
@@ -277,11 +349,15 @@ pub(crate) fn notify(k: &mut Kernel, loc: Loc, bits: u32) {
     if !inotify::active(k) {
         return;
     }
+    crate::file::fanotify::event(k, loc, u64::from(bits));
+    let bits = bits & !mask::OPEN_EXEC;
     let Some(dentry) = k.vfs.dentries.get(loc.dentry) else { return };
     let (inode, name, parent) = (dentry.inode, dentry.name.clone(), dentry.parent);
-    let bits = if k.vfs.inode(inode).is_dir() { bits | mask::ISDIR } else { bits };
-    let parent =
-        k.vfs.dentries.get(parent).filter(|_| parent != loc.dentry && dentry.hashed).map(|dir| dir.inode);
+    let mut bits = if k.vfs.inode(inode).is_dir() { bits | mask::ISDIR } else { bits };
+    if !dentry.hashed && parent != loc.dentry {
+        bits |= mask::UNLINKED;
+    }
+    let parent = k.vfs.dentries.get(parent).filter(|_| parent != loc.dentry).map(|dir| dir.inode);
     inotify::event(k, Some(inode), parent.map(|dir| (dir, &name[..])), bits, 0);
 }
 

@@ -5,6 +5,7 @@
 use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
 use crate::file::inotify::{self, mask};
+use crate::landlock::{check_path, check_refer, fs};
 use crate::seam::HostChange;
 use crate::vfs::ftype::S_ISGID;
 use crate::vfs::open::{notify, notify_entry};
@@ -36,6 +37,18 @@ pub(crate) enum Making {
 }
 
 impl Making {
+    /// What Landlock calls it.
+    fn right(&self) -> u64 {
+        match self {
+            Making::File => fs::MAKE_REG,
+            Making::Dir => fs::MAKE_DIR,
+            Making::Symlink(_) => fs::MAKE_SYM,
+            Making::CharDevice(_) => fs::MAKE_CHAR,
+            Making::BlockDevice(_) => fs::MAKE_BLOCK,
+            Making::Fifo => fs::MAKE_FIFO,
+            Making::Socket => fs::MAKE_SOCK,
+        }
+    }
     fn kind(&self) -> InodeKind {
         match self {
             Making::File => InodeKind::Regular(Content::default()),
@@ -142,6 +155,7 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, parent: &Parent, making: Making, mode: u
         return Err(Errno::ENAMETOOLONG);
     }
     let dir = may_create(ctx, parent)?;
+    check_path(ctx.k, ctx.tid, parent.dir, making.right())?;
     let name = &parent.name;
     let lower = if shared::is_shared(ctx.k, dir) {
         let path = host_child(&shared::path_of_inode(ctx.k.vfs.inode(dir))?, name);
@@ -205,9 +219,12 @@ fn drop_name(ctx: &mut Ctx<'_>, dentry: DentryId) {
     inode.nlink = if inode.is_dir() { 0 } else { inode.nlink.saturating_sub(1) };
     let nlink = inode.nlink;
     if inotify::active(ctx.k) {
-        let bits = if nlink == 0 { mask::DELETE_SELF } else { mask::ATTRIB };
-        inotify::event(ctx.k, Some(id), None, bits, 0);
+        // The end of the file itself is told when nothing refers to it any more.
+        if !ctx.k.vfs.inode(id).is_dir() {
+            inotify::event(ctx.k, Some(id), None, mask::ATTRIB, 0);
+        }
     }
+    let _ = nlink;
     remove_entry(ctx.k, dentry);
 }
 
@@ -233,6 +250,7 @@ pub(crate) fn unlink(ctx: &mut Ctx<'_>, parent: &Parent) -> Result<(), Errno> {
     if victim.mount != parent.dir.mount || ctx.k.vfs.is_mount_point(victim.dentry) {
         return Err(Errno::EBUSY);
     }
+    check_path(ctx.k, ctx.tid, parent.dir, fs::REMOVE_FILE)?;
     remove_checked(ctx, parent, dir, victim.dentry, Lost::File)
 }
 
@@ -258,6 +276,7 @@ pub(crate) fn rmdir(ctx: &mut Ctx<'_>, parent: &Parent) -> Result<(), Errno> {
     if ctx.k.vfs.inode(dir).dir().is_none() {
         return Err(Errno::EPERM);
     }
+    check_path(ctx.k, ctx.tid, parent.dir, fs::REMOVE_DIR)?;
     must_be_empty(ctx, victim.dentry)?;
     remove_checked(ctx, parent, dir, victim.dentry, Lost::Dir)
 }
@@ -340,6 +359,9 @@ pub(crate) fn link(ctx: &mut Ctx<'_>, from: Loc, parent: &Parent) -> Result<(), 
     if inode.nlink == 0 && !ctx.k.vfs.dentry(from.dentry).name.starts_with(b"#") {
         return Err(Errno::ENOENT);
     }
+    check_path(ctx.k, ctx.tid, parent.dir, making_right(ctx, id))?;
+    let from_dir = dir_of(ctx, from);
+    check_refer(ctx.k, ctx.tid, from, from_dir, parent.dir)?;
     if shared::is_shared(ctx.k, dir) {
         let to = host_child(&shared::path_of_inode(ctx.k.vfs.inode(dir))?, &parent.name);
         let from = shared::path_of_inode(ctx.k.vfs.inode(id))?;
@@ -354,6 +376,61 @@ pub(crate) fn link(ctx: &mut Ctx<'_>, from: Loc, parent: &Parent) -> Result<(), 
     Ok(())
 }
 
+/// What Landlock calls making a name for a file of this type.
+fn making_right(ctx: &Ctx<'_>, id: InodeId) -> u64 {
+    use crate::vfs::ftype::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFSOCK};
+    match ctx.k.vfs.inode(id).ftype {
+        S_IFDIR => fs::MAKE_DIR,
+        S_IFLNK => fs::MAKE_SYM,
+        S_IFCHR => fs::MAKE_CHAR,
+        S_IFBLK => fs::MAKE_BLOCK,
+        S_IFIFO => fs::MAKE_FIFO,
+        S_IFSOCK => fs::MAKE_SOCK,
+        _ => fs::MAKE_REG,
+    }
+}
+
+/// The directory that holds a name.
+fn dir_of(ctx: &Ctx<'_>, loc: Loc) -> Loc {
+    Loc { dentry: ctx.k.vfs.dentry(loc.dentry).parent, ..loc }
+}
+
+/// What Landlock says to a rename: names go and come, and files may change their directory.
+fn check_rename(
+    ctx: &Ctx<'_>,
+    old: Loc,
+    target: Option<Loc>,
+    from: Loc,
+    to: Loc,
+    exchange: bool,
+) -> Result<(), Errno> {
+    if ctx.task().landlock.is_none() {
+        return Ok(());
+    }
+    let removing = |loc: Loc| {
+        if ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).is_dir() { fs::REMOVE_DIR } else { fs::REMOVE_FILE }
+    };
+    let (k, tid) = (&*ctx.k, ctx.tid);
+    let making = |loc: Loc| making_right(ctx, k.vfs.inode_at(loc));
+    let mut at_from = removing(old);
+    let mut at_to = making(old);
+    if let Some(target) = target {
+        at_to |= removing(target);
+        if exchange {
+            at_from |= making(target);
+        }
+    }
+    check_path(k, tid, from, at_from)?;
+    check_path(k, tid, to, at_to)?;
+    check_refer(k, tid, old, from, to)?;
+    match target.filter(|_| exchange) {
+        Some(target) => check_refer(k, tid, target, to, from),
+        None => Ok(()),
+    }
+}
+
+/// `RENAME_WHITEOUT`
+pub(crate) const RENAME_WHITEOUT: u32 = 4;
 /// `RENAME_NOREPLACE`
 pub(crate) const RENAME_NOREPLACE: u32 = 1;
 /// `RENAME_EXCHANGE`
@@ -434,6 +511,15 @@ pub(crate) fn rename(ctx: &mut Ctx<'_>, from: &Parent, to: &Parent, flags: u32) 
     if ctx.k.vfs.inode(from_dir).sb != ctx.k.vfs.inode(to_dir).sb {
         return Err(Errno::EXDEV.into());
     }
+    check_rename(ctx, old, target, from.dir, to.dir, flags & RENAME_EXCHANGE != 0)?;
+    if flags & RENAME_WHITEOUT != 0 {
+        if !capable(&ctx.task().creds, cap::MKNOD) {
+            return Err(Errno::EPERM.into());
+        }
+        if shared::is_shared(ctx.k, from_dir) {
+            return Err(Errno::EINVAL.into());
+        }
+    }
     if shared::is_shared(ctx.k, from_dir) {
         if flags & RENAME_EXCHANGE != 0 {
             return Err(Stop::Unsupported("RENAME_EXCHANGE on a shared host directory"));
@@ -458,6 +544,10 @@ pub(crate) fn rename(ctx: &mut Ctx<'_>, from: &Parent, to: &Parent, flags: u32) 
     stamp_change(ctx, from_dir);
     stamp_change(ctx, to_dir);
     tell_renamed(ctx, id, (from_dir, &from.name), (to_dir, &to.name));
+    if flags & RENAME_WHITEOUT != 0 {
+        // What hides a name of the lower layer of an overlay: a character device 0:0.
+        create(ctx, from, Making::CharDevice(0), 0)?;
+    }
     Ok(())
 }
 
@@ -504,6 +594,9 @@ fn tell_renamed(ctx: &mut Ctx<'_>, id: InodeId, from: (InodeId, &[u8]), to: (Ino
     let cookie = inotify::new_cookie(ctx.k);
     notify_entry(ctx.k, from.0, from.1, mask::MOVED_FROM | dir, cookie);
     notify_entry(ctx.k, to.0, to.1, mask::MOVED_TO | dir, cookie);
+    if from.0 == to.0 {
+        crate::file::sigio::dir_event(ctx.k, from.0, 0, true);
+    }
     inotify::event(ctx.k, Some(id), None, mask::MOVE_SELF, 0);
 }
 

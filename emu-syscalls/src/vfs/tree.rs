@@ -239,7 +239,13 @@ fn put_inode(k: &mut Kernel, id: InodeId) {
     if inode.dentries > 0 {
         return;
     }
+    if inode.nlink == 0 && crate::file::inotify::active(k) {
+        use crate::file::inotify::{event, mask};
+        event(k, Some(id), None, mask::DELETE_SELF, 0);
+    }
     let Some(inode) = k.vfs.inodes.remove(id) else { return };
+    k.vfs.write_hints.remove(&id);
+    crate::file::fanotify::inode_gone(k, id);
     let mut pages = 0;
     if let InodeKind::Regular(content) = &inode.kind {
         pages = content.charged;

@@ -84,9 +84,14 @@ pub fn find(ctx: &mut Ctx<'_>, base: DirFd, path: &[u8], how: Resolve) -> Result
     }
     let writers = node.writers;
     permission(ctx, inode, MAY_EXEC)?;
+    crate::landlock::check_path(ctx.k, ctx.tid, loc, crate::landlock::fs::EXECUTE)?;
     if writers > 0 {
         return Err(Errno::ETXTBSY.into());
     }
+    use crate::file::fanotify::{ask, fan};
+    ask(ctx, loc, fan::OPEN_PERM | fan::OPEN_EXEC_PERM)?;
+    use crate::file::inotify::mask;
+    crate::vfs::open::notify(ctx.k, loc, mask::OPEN | mask::OPEN_EXEC);
     Ok(Executable { loc, inode })
 }
 
@@ -229,6 +234,9 @@ fn commit(ctx: &mut Ctx<'_>, program: &Program, creds: Creds, loaded: load::Load
     }
     hooks::reset(ctx);
     close_on_exec(ctx);
+    // A new program has neither its thread's keyring nor its process's (prepare_exec_creds).
+    ctx.task_mut().keys.thread = None;
+    ctx.group_mut().process_keyring = None;
     let name = &program.filename;
     let base = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
     let comm = base[..base.len().min(15)].to_vec();

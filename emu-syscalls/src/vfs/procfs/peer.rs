@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use emu_core::cpu::CpuModel;
 
-use crate::file::FileId;
+use crate::file::{File, FileId};
 use crate::kernel::Kernel;
 use crate::mm::remote::{self, Force};
 use crate::mm::shm::ShmId;
@@ -173,8 +173,36 @@ pub(crate) fn mountstats(k: &Kernel, tid: TaskId) -> Vec<u8> {
 
 /// Lines of fdinfo that only some kinds of files have.
 pub(crate) fn fdinfo_extra(k: &Kernel, id: FileId) -> String {
-    let _ = (k, id);
-    String::new()
+    let Some(file) = k.files.get(id) else { return String::new() };
+    let place = |inode: crate::vfs::InodeId| {
+        let dev = k.vfs.get_inode(inode).map_or(0, |node| k.vfs.super_block(node.sb).dev);
+        (inode.0, crate::file::dev::kernel_dev(dev))
+    };
+    match &file.kind {
+        File::EventFd(event) => {
+            let count = k.eventfds.get(event.counter).map_or(0, |counter| counter.count);
+            format!("eventfd-count: {count:16x}\neventfd-id: {}\n", event.counter.0)
+        }
+        File::Epoll(epoll) => crate::file::epoll::items(k, epoll.epoll)
+            .into_iter()
+            .map(|(fd, events, data)| {
+                format!("tfd: {fd:8} events: {events:8x} data: {data:16x}  pos:0 ino:0 sdev:0\n")
+            })
+            .collect(),
+        File::SignalFd(signals) => format!("sigmask:\t{:016x}\n", signals.mask),
+        File::PidFd(process) => {
+            let pid = if process.ended(k) { -1 } else { i64::from(process.group.0) };
+            format!("Pid:\t{pid}\nNSpid:\t{pid}\n")
+        }
+        File::Inotify(inotify) => crate::file::inotify::watches(k, inotify.instance)
+            .into_iter()
+            .map(|(wd, inode, mask)| {
+                let (ino, dev) = place(inode);
+                format!("inotify wd:{wd:x} ino:{ino:x} sdev:{dev:x} mask:{mask:x} ignored_mask:0 \n")
+            })
+            .collect(),
+        _ => String::new(),
+    }
 }
 
 /// Times and counts of a thread or process.
