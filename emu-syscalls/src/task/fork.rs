@@ -154,6 +154,8 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
         let _ = as_child.write_u32(Addr(args.child_tid), child.0);
     }
     ctx.k.irq.forks += 1;
+    let parent = ctx.tid;
+    ctx.k.observer.note(ctx.k.retired, || crate::observe::Event::Forked { parent, child });
     ctx.k.enqueue(child);
     if args.flags & flag::VFORK != 0 {
         ctx.call.done = u64::from(child.0);

@@ -53,6 +53,7 @@ pub fn send(k: &mut Kernel, to: To, info: SigInfo) -> Result<(), Errno> {
     let Some(task) = k.tasks.get(main) else { return Ok(()) };
     let action = action_of(k, main, signo);
     if !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
+        crate::observe::hook::ignored(k, main, &info);
         return Ok(());
     }
     let limit = k.group(gid).rlimits[RLIMIT_SIGPENDING].0;
