@@ -36,6 +36,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a program and print its system calls; options as strace(1) has them, and emu's own
+    #[command(disable_help_flag = true)]
+    Strace {
+        /// Options, the program and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS PROGRAM ARGS")]
+        args: Vec<OsString>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -80,6 +87,9 @@ pub(crate) struct RunArgs {
     /// Set a variable in the guest's environment, or copy the host's (K alone)
     #[arg(long, value_name = "K[=V]")]
     pub(crate) env: Vec<OsString>,
+    /// Variables taken out of the guest's environment (`emu strace -E VAR`)
+    #[arg(skip)]
+    pub(crate) unset: Vec<Vec<u8>>,
     /// Working directory in the guest
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,

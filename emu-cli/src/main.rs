@@ -4,6 +4,7 @@ mod args;
 mod live;
 mod report;
 mod run;
+mod strace;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut args::Cli::command(), "emu", &mut std::io::stdout());
             Ok(0)
         }
+        Some(args::Command::Strace { args }) => strace::strace(&args),
         Some(args::Command::Man) => report::man(),
         None => run::run(&cli.run),
     };

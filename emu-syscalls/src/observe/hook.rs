@@ -118,6 +118,11 @@ fn finish(
         let style = k.observer.watch.style;
         let exit = Decoder::new(k, host, tid, call, style).exit(crate::table::row(nr), next, saved, result);
         data(k, host, tid, call, result);
+        if k.observer.watch.stack {
+            let frames = super::stack::walk(k, host, tid);
+            let retired = k.retired;
+            k.observer.note(retired, || Event::Stack { tid, frames });
+        }
         (exit.args, exit.returns, exit.fd, exit.note)
     } else {
         (Vec::new(), Returns::Int, None, None)

@@ -10,6 +10,7 @@ pub mod hook;
 pub mod inject;
 pub mod names;
 pub mod peek;
+pub mod stack;
 pub mod value;
 
 use std::collections::BTreeMap;
@@ -88,6 +89,13 @@ pub enum Event {
         read: bool,
         /// The buffers.
         buffers: Vec<Vec<u8>>,
+    },
+    /// The calls that led to a system call, innermost first, if that was asked for.
+    Stack {
+        /// Who.
+        tid: TaskId,
+        /// The frames.
+        frames: Vec<stack::Frame>,
     },
     /// A call waits.
     Blocked {
@@ -244,6 +252,8 @@ pub struct Watch {
     pub calls: CallSet,
     /// Only this task; `None` for all.
     pub only: Option<TaskId>,
+    /// The stack of each call.
+    pub stack: bool,
     /// Interrupts, softirqs, wake-ups and switches too.
     pub machine: bool,
     /// Descriptors whose data is shown whole when read: bits of the numbers below 64; `None` for none.
@@ -258,6 +268,7 @@ impl Default for Watch {
             style: Style::default(),
             calls: CallSet::all(),
             only: None,
+            stack: false,
             machine: false,
             data_read: 0,
             data_written: 0,
@@ -328,6 +339,7 @@ impl Event {
             Event::Enter { tid, .. }
             | Event::Exit { tid, .. }
             | Event::Data { tid, .. }
+            | Event::Stack { tid, .. }
             | Event::Blocked { tid }
             | Event::Resumed { tid }
             | Event::Signal { tid, .. }
@@ -350,4 +362,8 @@ impl Event {
 pub trait Watcher: Send + std::fmt::Debug {
     /// Takes events, oldest first.
     fn events(&mut self, k: &Kernel, events: Vec<Stamped>);
+    /// The machine has stopped for good.
+    fn finish(&mut self, k: &Kernel) {
+        let _ = k;
+    }
 }

@@ -21,6 +21,8 @@ pub enum Value {
     Addr(u64),
     /// A descriptor and what it is open on, if that was asked for.
     Fd(i32, Option<FdPath>),
+    /// `AT_FDCWD`, and the working directory if that was asked for.
+    Cwd(Option<Vec<u8>>),
     /// Bytes in quotes.
     Str(Bytes),
     /// A number with a name.
@@ -156,6 +158,18 @@ impl Value {
             Value::Addr(0) => out.push_str("NULL"),
             Value::Addr(n) => push(out, format_args!("{n:#x}")),
             Value::Fd(fd, path) => write_fd(out, *fd, path.as_ref(), style),
+            Value::Cwd(path) => {
+                match style.names {
+                    NameStyle::Raw => out.push_str("-100"),
+                    NameStyle::Both => out.push_str("-100 /* AT_FDCWD */"),
+                    NameStyle::Names => out.push_str("AT_FDCWD"),
+                }
+                if let Some(path) = path.as_ref().filter(|_| style.paths) {
+                    out.push('<');
+                    escape(out, path, style.strings, true);
+                    out.push('>');
+                }
+            }
             Value::Str(bytes) => out.push_str(&quote(bytes, style)),
             Value::Named { value, text } => match style.names {
                 NameStyle::Names => out.push_str(text),

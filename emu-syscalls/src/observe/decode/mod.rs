@@ -299,19 +299,12 @@ impl<'a> Decoder<'a> {
         if fd != crate::arg::DirFd::CWD.0 {
             return self.fd(fd);
         }
-        let name = Value::Named { value: (-100i64).cast_unsigned(), text: "AT_FDCWD".into() };
         if !self.style.paths {
-            return name;
+            return Value::Cwd(None);
         }
         let cwd =
             self.k.tasks.get(self.tid).and_then(|task| self.k.fs_contexts.get(task.fs)).map(|fs| fs.cwd);
-        match cwd {
-            Some(cwd) => {
-                let path = self.k.path_for(self.tid, cwd);
-                Value::text(format!("AT_FDCWD<{}>", String::from_utf8_lossy(&path)))
-            }
-            None => name,
-        }
+        Value::Cwd(cwd.map(|cwd| self.k.path_for(self.tid, cwd)))
     }
 
     /// What a descriptor is open on, if that is to be told.

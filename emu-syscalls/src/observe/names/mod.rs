@@ -21,7 +21,7 @@ pub enum Combine {
 }
 
 /// Names of the values of an argument.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Names {
     /// How they combine.
     pub combine: Combine,
@@ -76,5 +76,11 @@ impl Names {
             (false, 0) => names.join("|"),
             (false, rest) => format!("{}|{rest:#x}", names.join("|")),
         }
+    }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.unknown)
     }
 }
