@@ -214,6 +214,9 @@ impl Machine {
         if in_user {
             entry::enter(k, tid, entry::NO_SYSCALL);
         }
+        if k.observer.on {
+            hook::stamp(k, host);
+        }
         irq::top_half(k, Irq::Timer);
         for event in host.poll(k.retired) {
             irq::host_interrupt(k, event);
@@ -223,6 +226,7 @@ impl Machine {
         }
         if in_user {
             entry::leave(k, host, tid);
+            k.observer.note_machine(k.retired, || Event::Return { tid });
         } else {
             irq::run_softirqs(k, host);
         }

@@ -258,7 +258,7 @@ syscalls! {
     86  link File (oldpath: Path, newpath: Path) = Full => link::link;
     87  unlink File (path: Path) = Full => link::unlink;
     88  symlink File (target: Path, linkpath: Path) = Full => link::symlink;
-    89  readlink File (path: Path, buf: OutBuf<2>, bufsiz: I32) = Full => link::readlink;
+    89  readlink File (path: Path, buf: OutBuf<2>, bufsiz: I32 as ArgKind::U32) = Full => link::readlink;
     90  chmod File (path: Path, mode: U32 as ArgKind::Perm) = Full => attr::chmod;
     91  fchmod Desc (fd: Fd, mode: U32 as ArgKind::Perm) = Full => attr::fchmod;
     92  chown File (path: Path, owner: U32 as ArgKind::Id, group: U32 as ArgKind::Id) = Full => attr::chown;
@@ -436,7 +436,7 @@ syscalls! {
     264 renameat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path) = Full => link::renameat;
     265 linkat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: I32 as names(&nf::AT)) = Full => link::linkat;
     266 symlinkat File (target: Path, newdirfd: DirFd, linkpath: Path) = Full => link::symlinkat;
-    267 readlinkat File (dirfd: DirFd, path: Path, buf: OutBuf<3>, bufsiz: I32) = Full => link::readlinkat;
+    267 readlinkat File (dirfd: DirFd, path: Path, buf: OutBuf<3>, bufsiz: I32 as ArgKind::U32) = Full => link::readlinkat;
     268 fchmodat File (dirfd: DirFd, path: Path, mode: U32 as ArgKind::Perm) = Full => attr::fchmodat;
     269 faccessat File (dirfd: DirFd, path: Path, mode: I32 as names(&nf::ACCESS)) = Full => stat::faccessat;
     270 pselect6 Desc (nfds: I32, readfds: Addr as by(R::Select), writefds: Addr as ArgKind::Silent, exceptfds: Addr as ArgKind::Silent, timeout: Addr as ArgKind::Silent, sigmask: Addr as ArgKind::Silent) -> Special = Full => select::pselect6;

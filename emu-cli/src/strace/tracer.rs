@@ -26,6 +26,8 @@ use super::summary::{Summary, name};
 pub(super) struct Tcb {
     /// The call it is in.
     pub(super) call: Option<Started>,
+    /// Number of the call it made last.
+    last: u64,
     /// Column of its unfinished line.
     column: usize,
     /// The text of its unfinished line, if lines are held back until the status is known.
@@ -140,6 +142,10 @@ impl Tracer {
             let ip = self.tasks.get(&tid).and_then(|tcb| tcb.call.as_ref()).map_or(0, |call| call.ip);
             let _ = write!(text, "[{ip:016x}] ");
         }
+        if self.options.numbers {
+            let nr = self.tasks.get(&tid).map_or(0, |tcb| tcb.last);
+            let _ = write!(text, "[{nr:4}] ");
+        }
         self.put(tid, &text);
     }
 
@@ -192,11 +198,7 @@ impl Tracer {
         let shown = started.shown;
         let nr = started.nr;
         let at = started.at;
-        let mut text = String::new();
-        if self.options.numbers {
-            let _ = write!(text, "[{nr:4}] ");
-        }
-        let _ = write!(text, "{}(", name(nr));
+        let mut text = format!("{}(", name(nr));
         let style = self.style(nr);
         if self.options.raw.contains(nr) {
             let count = emu_syscalls::table::row(nr).map_or(6, |row| row.args.len());
@@ -209,6 +211,7 @@ impl Tracer {
             }
         }
         let tcb = self.tasks.entry(tid).or_default();
+        tcb.last = nr;
         tcb.call = Some(started);
         if shown && self.options.lines && !self.options.json {
             self.leader(tid, at, k);

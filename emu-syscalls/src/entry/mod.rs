@@ -378,7 +378,8 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
             }
         }
     }
-    if k.observer.on {
+    // Who is killed before it returns is told to have no result.
+    if k.observer.on && !signal::pending_set(k, tid).contains(crate::task::sighand::sig::KILL) {
         hook::exit(k, host, tid, &call, value, tampered);
     }
     if k.tasks.contains(tid) {
@@ -437,6 +438,7 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
         signal::force_fault(k, tid, exception, None);
     }
     leave(k, host, tid);
+    k.observer.note_machine(k.retired, || Event::Return { tid });
 }
 
 /// An instruction that emu does not know: loud, then #UD.

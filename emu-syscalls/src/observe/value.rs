@@ -32,6 +32,13 @@ pub enum Value {
         /// Its names as strace prints them.
         text: String,
     },
+    /// A number told in decimal that has a shorter form.
+    Scaled {
+        /// The number.
+        value: u64,
+        /// Its shorter form.
+        text: String,
+    },
     /// `{a=.., b=..}`
     Struct(Vec<Field>),
     /// `[.., ..]`
@@ -181,6 +188,11 @@ impl Value {
                     Value::Hex(*value).write(out, style);
                     push(out, format_args!(" /* {text} */"));
                 }
+            },
+            Value::Scaled { value, text } => match style.names {
+                NameStyle::Names => out.push_str(text),
+                NameStyle::Raw => push(out, format_args!("{value}")),
+                NameStyle::Both => push(out, format_args!("{value} /* {text} */")),
             },
             Value::Struct(fields) => write_struct(out, fields, style),
             Value::Array { items, more } => {

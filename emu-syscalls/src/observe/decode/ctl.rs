@@ -140,7 +140,7 @@ impl Decoder<'_> {
                 other => format!("{other:#x} /* PR_TSC_??? */"),
             })],
             28 => vec![named(&SECBITS, a[0])],
-            38 | 41 => a.iter().map(|reg| uint(*reg)).collect(),
+            38 | 41 => vec![uint(a[0]), Value::Hex(a[1]), Value::Hex(a[2]), Value::Hex(a[3])],
             34 | 39 | 42 => a.iter().map(|reg| Value::Hex(*reg)).collect(),
             47 => {
                 let op = match a[0] {
@@ -241,7 +241,8 @@ impl Decoder<'_> {
         }
     }
 
-    pub(super) fn clone(&mut self) -> Vec<Value> {
+    /// Stack and flags of clone(2), known on entry.
+    pub(super) fn clone_head(&mut self) -> Vec<Value> {
         let flags = self.reg(0);
         let signal_number = flags & 0xff;
         let (names, rest) = nt::CLONE.split(flags & !0xff & 0xffff_ffff);
@@ -253,13 +254,25 @@ impl Decoder<'_> {
             parts.push(signal::signal_name(signal_number));
         }
         let text = if parts.is_empty() { "0".to_owned() } else { parts.join("|") };
-        let mut args = vec![
+        vec![
             Value::Label("child_stack", Box::new(Value::Addr(self.reg(1)))),
             Value::Label("flags", Box::new(Value::Named { value: flags, text })),
-        ];
+        ]
+    }
+
+    /// The rest of clone(2).
+    pub(super) fn clone(&mut self) -> Vec<Value> {
+        let flags = self.reg(0);
+        let mut args = Vec::new();
         let tid_at = |d: &Self, i: usize| Value::Addr(d.reg(i));
         if flags & (0x10_0000 | 0x1000) != 0 {
-            args.push(Value::Label("parent_tid", Box::new(tid_at(self, 2))));
+            let at = self.reg(2);
+            let told = match self.u32_at(at).filter(|_| !self.failed()) {
+                Some(pidfd) if flags & 0x1000 != 0 => Value::array(vec![self.fd(pidfd.cast_signed())]),
+                Some(tid) => Value::array(vec![Value::Int(i64::from(tid))]),
+                None => Value::Addr(at),
+            };
+            args.push(Value::Label("parent_tid", Box::new(told)));
         }
         if flags & 0x8_0000 != 0 {
             args.push(Value::Label("tls", Box::new(Value::Hex(self.reg(4)))));
@@ -469,9 +482,9 @@ fn futex_op(op: u32) -> Value {
     let clock = op & 0x100 != 0;
     let base = op & !0x100;
     let text = match nt::FUTEX.name(u64::from(base)) {
-        Some(name) if clock => format!("{name}|FUTEX_CLOCK_REALTIME"),
-        Some(name) => name.to_owned(),
-        None => format!("{op:#x} /* FUTEX_??? */"),
+        Some(name) if clock && matches!(base & 0x7f, 9 | 11 | 13) => format!("{name}|FUTEX_CLOCK_REALTIME"),
+        Some(name) if !clock => name.to_owned(),
+        _ => format!("{op:#x} /* FUTEX_??? */"),
     };
     Value::Named { value: u64::from(op), text }
 }

@@ -122,10 +122,10 @@ impl Decoder<'_> {
             chars.iter().zip(&b[17..]).map(|(name, byte)| format!("[{name}]={byte:#x}")).collect();
         list.extend(b[34..36].iter().enumerate().map(|(n, byte)| format!("[{}]={byte:#x}", 17 + n)));
         Some(Value::Struct(vec![
-            field("c_iflag", Value::text(bits(iflag, &INPUT, "IMAXBEL|IUTF8"))),
+            field("c_iflag", Value::text(empty_if_none(bits(iflag, &INPUT)))),
             field("c_oflag", Value::text(output(oflag))),
             field("c_cflag", Value::text(control(cflag))),
-            field("c_lflag", Value::text(bits(lflag, &LOCAL, ""))),
+            field("c_lflag", Value::text(empty_if_none(bits(lflag, &LOCAL)))),
             verbose("c_line", Value::text(line)),
             verbose("c_cc", Value::text(format!("[{}]", list.join(", ")))),
         ]))
@@ -185,7 +185,7 @@ const OUTPUT: [(u32, &str); 8] = [
     (128, "OFDEL"),
 ];
 
-fn bits(value: u32, names: &[(u32, &str)], _last: &str) -> String {
+fn bits(value: u32, names: &[(u32, &str)]) -> String {
     let mut rest = value;
     let mut parts = Vec::new();
     for (bit, name) in names {
@@ -200,6 +200,11 @@ fn bits(value: u32, names: &[(u32, &str)], _last: &str) -> String {
     if parts.is_empty() { "0".into() } else { parts.join("|") }
 }
 
+/// No flag at all is told as nothing.
+fn empty_if_none(text: String) -> String {
+    if text == "0" { String::new() } else { text }
+}
+
 /// Delays first, as strace tells them, then the flags.
 fn output(oflag: u32) -> String {
     let delays = format!(
@@ -211,7 +216,7 @@ fn output(oflag: u32) -> String {
         oflag >> 14 & 1,
         oflag >> 15 & 1
     );
-    match bits(oflag & !0xff00, &OUTPUT, "").as_str() {
+    match bits(oflag & !0xff00, &OUTPUT).as_str() {
         "0" => delays,
         flags => format!("{delays}|{flags}"),
     }
@@ -239,7 +244,7 @@ fn control(cflag: u32) -> String {
         (0x4000_0000, "CMSPAR"),
         (0x8000_0000, "CRTSCTS"),
     ];
-    match bits(cflag & !0x103f, &flags, "").as_str() {
+    match bits(cflag & !0x103f, &flags).as_str() {
         "0" => {}
         rest => parts.push(rest.to_owned()),
     }

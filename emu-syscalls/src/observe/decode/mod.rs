@@ -82,6 +82,9 @@ impl<'a> Decoder<'a> {
         for (i, arg) in row.args.iter().enumerate() {
             if self.is_late(i, arg.kind) {
                 let more = self.saves(i, arg.kind, &mut args);
+                for (i, arg) in row.args.iter().enumerate().skip(i + 1) {
+                    self.saves(i, arg.kind, &mut Vec::new());
+                }
                 return Head { args, more, next: i, saved: self.saved };
             }
             self.arg(i, arg.kind, &mut args);
@@ -184,17 +187,15 @@ impl<'a> Decoder<'a> {
         if self.failed() {
             return Value::Addr(addr);
         }
-        let n = self.value();
+        // With MSG_TRUNC the result is longer than what was filled.
+        let n = self.value().min(self.reg(usize::from(len)));
         match self.call.nr {
             // getrandom: random bytes are told in hexadecimal.
             318 => self.buffer(addr, n, Quote::Hex),
             // A datagram of a netlink socket is told as text of its parts.
             45 => self.datagram(addr, n),
             89 | 267 => self.buffer(addr, n, Quote::Text),
-            _ => {
-                let _ = len;
-                self.buffer(addr, n, Quote::Text)
-            }
+            _ => self.buffer(addr, n, Quote::Text),
         }
     }
 
@@ -202,6 +203,8 @@ impl<'a> Decoder<'a> {
         let len = self.reg(len);
         match self.call.nr {
             44 => self.datagram(addr, len),
+            // XATTR_SIZE_MAX
+            188..=190 if len > 65_536 => Value::Addr(addr),
             // sethostname, setdomainname: a length that cannot be is not read (strace: arg > __NEW_UTS_LEN).
             170 | 171 if len as u32 > 64 => Value::Addr(addr),
             170 | 171 => self.buffer(addr, u64::from(len as u32), Quote::Text),

@@ -11,7 +11,7 @@ use crate::net::addr::{Address, UnixName};
 use crate::net::{Domain, Kind, Socket, SocketId};
 use crate::observe::names::net as nn;
 use crate::observe::value::{Bytes, FdPath, Quote, Value, field};
-use crate::seam::{Host, Stream};
+use crate::seam::{Host, Stream, StreamKind};
 use crate::task::TaskId;
 
 /// Name of an address family.
@@ -25,7 +25,7 @@ pub(super) fn describe(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, id: Fil
     let loc = file.loc;
     let kind = file.kind.clone();
     let mut path = match (loc, &kind) {
-        (_, File::Stream(stream)) => stream_name(stream.stream).into(),
+        (_, File::Stream(stream)) => stream_name(host, stream.stream),
         (Some(loc), _) => k.path_for(tid, loc),
         (None, _) => kind.ops().describe(k, id).into_bytes(),
     };
@@ -33,7 +33,6 @@ pub(super) fn describe(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, id: Fil
     if deleted {
         path.truncate(path.len() - 10);
     }
-    let _ = host;
     let detail = match &kind {
         File::Socket(socket) => k.net.sockets.get(socket.socket).and_then(|s| endpoint(k, socket.socket, s)),
         File::PidFd(pidfd) => Some(format!("pid:{}", pidfd.group.0)),
@@ -50,11 +49,16 @@ pub(super) fn describe(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, id: Fil
     Some(FdPath { path, deleted, detail })
 }
 
-fn stream_name(stream: Stream) -> &'static [u8] {
-    match stream {
-        Stream::Stdin => b"/dev/stdin",
-        Stream::Stdout => b"/dev/stdout",
-        Stream::Stderr => b"/dev/stderr",
+/// What a standard stream of the host is, without telling more of the host than that.
+fn stream_name(host: &mut dyn Host, stream: Stream) -> Vec<u8> {
+    let (name, number) = match stream {
+        Stream::Stdin => ("stdin", 1),
+        Stream::Stdout => ("stdout", 2),
+        Stream::Stderr => ("stderr", 3),
+    };
+    match host.stream_kind(stream) {
+        StreamKind::Pipe => format!("pipe:[{number}]").into_bytes(),
+        _ => format!("/dev/{name}").into_bytes(),
     }
 }
 
@@ -213,6 +217,7 @@ impl Decoder<'_> {
             let (base, len) = (u64_of(&b, 0), u64_of(&b, 8));
             let text = match &mut left {
                 None => Value::Addr(base),
+                Some(u64::MAX) => self.buffer(base, len, Quote::Text),
                 Some(left) => {
                     let take = len.min(*left);
                     *left -= take;
@@ -388,8 +393,16 @@ impl Decoder<'_> {
             _ => {}
         }
         let text = matches!((level, option), (1, 25 | 20 | 21 | 26) | (6, 11 | 13 | 31));
+        if len < 4 && !text {
+            return None;
+        }
         if len == 4 && !text {
             let n = self.u32_at(addr)?;
+            if (level, option) == (1, 4)
+                && let Some(name) = u16::try_from(n).ok().and_then(|n| crate::abi::errno::Errno(n).name())
+            {
+                return Some(Value::array(vec![Value::text(name)]));
+            }
             return Some(Value::array(vec![Value::Int(i64::from(n.cast_signed()))]));
         }
         Some(self.buffer(addr, len, Quote::Text))

@@ -86,7 +86,7 @@ impl Decoder<'_> {
             Rule::ArchPrctl => matches!(self.reg(0) as u32, 0x1003 | 0x1004),
             Rule::Remain => true,
             Rule::Offset => self.reg(2) != 0,
-            Rule::Clone => false,
+            Rule::Clone => true,
             _ => false,
         }
     }
@@ -114,6 +114,10 @@ impl Decoder<'_> {
             }
             ArgKind::Mem(Dir::InOut, Shape::CloneArgs(size)) => {
                 args.extend(self.clone_args_head(self.reg(i), usize::from(size)));
+                return false;
+            }
+            ArgKind::By(Rule::Clone) => {
+                args.extend(self.clone_head());
                 return false;
             }
             ArgKind::Mem(Dir::InOut, Shape::FileHandle) => {
@@ -155,6 +159,7 @@ impl Decoder<'_> {
                 }
                 Value::Named { value: low, text }
             }
+            Rule::Protocol if self.call.nr == 53 => Value::Uint(low),
             Rule::Protocol => match self.reg(0) as u32 {
                 2 | 10 => named(&nn::IPPROTO, low),
                 16 => named(&nn::NETLINK, low),
@@ -164,7 +169,7 @@ impl Decoder<'_> {
             Rule::SockOptVal => return self.option_value(),
             Rule::MmapFlags => mmap_flags(reg),
             Rule::MremapAddress(flags) => {
-                if self.reg(usize::from(flags)) & 2 == 0 {
+                if self.reg(usize::from(flags)) & 3 != 3 {
                     return Vec::new();
                 }
                 Value::Addr(reg)
@@ -204,12 +209,11 @@ impl Decoder<'_> {
                 let Some(before) = self.saved.first().copied().filter(|_| reg != 0) else {
                     return vec![Value::Addr(reg)];
                 };
-                let told = Value::array(vec![Value::Int(before.cast_signed())]);
+                let told = Value::array(vec![Value::Uint(before)]);
                 match self.u64_at(reg) {
-                    Some(after) if !self.failed() && self.value() != 0 => Value::Change(
-                        Box::new(told),
-                        Box::new(Value::array(vec![Value::Int(after.cast_signed())])),
-                    ),
+                    Some(after) if !self.failed() && self.value() != 0 => {
+                        Value::Change(Box::new(told), Box::new(Value::array(vec![Value::Uint(after)])))
+                    }
                     _ => told,
                 }
             }

@@ -129,7 +129,8 @@ pub fn siginfo(b: &[u8]) -> Value {
         (-2, _) => {
             fields.push(field("si_timerid", Value::Hex(u64::from(u32_of(b, 16)))));
             fields.push(field("si_overrun", Value::Int(i32_of(b, 20))));
-            value(&mut fields);
+            fields.push(field("si_int", Value::Int(i32_of(b, 24))));
+            fields.push(field("si_ptr", Value::Addr(u64_of(b, 24))));
         }
         (code, _) if code < 0 => {
             pid_uid(&mut fields);

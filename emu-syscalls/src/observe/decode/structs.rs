@@ -54,7 +54,8 @@ impl Decoder<'_> {
             shape,
             Shape::FileHandle | Shape::Iovec(_) | Shape::Msghdr | Shape::Mmsghdr(_) | Shape::Timex
         );
-        if dir != Dir::In && self.failed() && !(told_on_error && self.tells_failed(shape)) {
+        let told_early = matches!((self.call.nr, shape), (128 | 299, Shape::Timespec));
+        if (dir != Dir::In || !told_early) && self.failed() && !(told_on_error && self.tells_failed(shape)) {
             return vec![Value::Addr(addr)];
         }
         vec![self.shape(i, addr, dir, shape).unwrap_or(Value::Addr(addr))]
@@ -406,8 +407,8 @@ impl Decoder<'_> {
         let b = self.bytes(addr, 16)?;
         let infinity = if self.call.nr == 302 { "RLIM64_INFINITY" } else { "RLIM_INFINITY" };
         let one = |n: u64| match n {
-            u64::MAX => Value::text(infinity),
-            n if n > 1024 && n % 1024 == 0 => Value::text(format!("{}*1024", n / 1024)),
+            u64::MAX => Value::Scaled { value: u64::MAX, text: infinity.into() },
+            n if n > 1024 && n % 1024 == 0 => Value::Scaled { value: n, text: format!("{}*1024", n / 1024) },
             n => Value::Uint(n),
         };
         Some(Value::Struct(vec![

@@ -17,7 +17,7 @@ pub static ACCMODE: Names = Names::one("O_???", &[
 ]);
 /// Modes of access(2).
 pub static ACCESS: Names = Names::bits("?_OK", &[
-    (0x4, "R_OK"), (0x2, "W_OK"), (0x1, "X_OK"),
+    (0x0, "F_OK"), (0x4, "R_OK"), (0x2, "W_OK"), (0x1, "X_OK"),
 ]);
 /// Flags of faccessat2(2).
 pub static AT_ACCESS: Names = Names::bits("AT_???", &[

@@ -6,7 +6,7 @@ use super::Names;
 
 /// Protection of mmap(2).
 pub static PROT: Names = Names::bits("PROT_???", &[
-    (0x1, "PROT_READ"), (0x2, "PROT_WRITE"), (0x4, "PROT_EXEC"), (0x8, "PROT_SEM"), (0x1000000, "PROT_GROWSDOWN"),
+    (0x0, "PROT_NONE"), (0x1, "PROT_READ"), (0x2, "PROT_WRITE"), (0x4, "PROT_EXEC"), (0x8, "PROT_SEM"), (0x1000000, "PROT_GROWSDOWN"),
     (0x2000000, "PROT_GROWSUP"),
 ]);
 /// Kinds of mapping of mmap(2).
