@@ -43,6 +43,10 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS PROGRAM ARGS")]
         args: Vec<OsString>,
     },
+    /// Run a program and write a trace of calls, exceptions, interrupts, softirqs and switches
+    Trace(crate::trace::TraceArgs),
+    /// Run a program and walk one of its system calls through the kernel's gate
+    Explain(crate::explain::ExplainArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -76,7 +80,7 @@ pub(crate) enum EngineArg {
 }
 
 /// Running a program.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Root file system: a directory or a tar file; read only below, writes stay in memory
     #[arg(long, value_name = "DIR|TAR")]

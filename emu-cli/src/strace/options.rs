@@ -400,6 +400,7 @@ pub(crate) fn watch(options: &Options) -> Watch {
         style,
         calls,
         only: None,
+        gate: false,
         stack: options.stack,
         machine: false,
         data_read: options.data_read,

@@ -397,8 +397,7 @@ impl Tracer {
         }
         match stamped.event {
             Event::Enter { nr, regs, ip, args, more, .. } => {
-                let shown =
-                    self.counts(nr) && (self.options.paths.is_empty() || self.touches(&args, &[]) || more);
+                let shown = self.counts(nr) && (self.options.paths.is_empty() || self.touches(&args, &[]));
                 let started = Started {
                     nr,
                     regs,

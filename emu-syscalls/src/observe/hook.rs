@@ -60,7 +60,8 @@ pub(crate) fn enter(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Cal
     k.observer.open.insert(tid, Open { nr, next, saved, inside: true, owed });
     let retired = k.retired;
     let regs = call.args;
-    k.observer.note(retired, || Event::Enter { tid, nr, regs, ip, args, more });
+    let gate = k.observer.watch.gate.then(|| Box::new(k.user_regs(tid).words()));
+    k.observer.note(retired, || Event::Enter { tid, nr, regs, ip, args, more, gate });
     if matches!(nr, 60 | 231) {
         ended(k, tid, nr, (Vec::new(), Returns::Int, None, None), Ended::Never, Tampered::default());
     }
@@ -71,7 +72,18 @@ type Rest = (Vec<Value>, Returns, Option<super::value::FdPath>, Option<String>);
 fn ended(k: &mut Kernel, tid: TaskId, nr: u64, rest: Rest, ended: Ended, tampered: Tampered) {
     let retired = k.retired;
     let (args, returns, fd, note) = rest;
-    k.observer.note(retired, || Event::Exit { tid, nr, args, ended, returns, fd, note, tampered });
+    let in_kernel = k.tasks.get(tid).is_some_and(|task| task.in_kernel);
+    let gate = (k.observer.watch.gate && in_kernel).then(|| {
+        // The result goes to pt_regs.ax when the observer has been told.
+        let mut regs = k.user_regs(tid);
+        match ended {
+            Ended::Value(value) => regs.ax = value,
+            Ended::Error(errno) => regs.ax = errno.to_reg(),
+            Ended::Never => {}
+        }
+        Box::new(regs.words())
+    });
+    k.observer.note(retired, || Event::Exit { tid, nr, args, ended, returns, fd, note, tampered, gate });
     let owed = match k.observer.open.get_mut(&tid) {
         Some(open) => {
             open.inside = false;
@@ -271,6 +283,7 @@ pub(crate) fn task_exited(k: &mut Kernel, tid: TaskId, status: u32) {
             fd: None,
             note: None,
             tampered: Tampered::default(),
+            gate: None,
         });
     }
     k.observer.progress.forget(tid);

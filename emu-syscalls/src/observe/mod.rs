@@ -61,6 +61,8 @@ pub enum Event {
         args: Vec<Value>,
         /// More arguments will be told on exit, after a comma.
         more: bool,
+        /// The words of `pt_regs` on the kernel stack, if the gate is watched.
+        gate: Option<Box<[u64; 21]>>,
     },
     /// A system call finished.
     Exit {
@@ -80,6 +82,8 @@ pub enum Event {
         note: Option<String>,
         /// What was done to it on purpose.
         tampered: inject::Tampered,
+        /// The words of `pt_regs` on the kernel stack with the result, if the gate is watched.
+        gate: Option<Box<[u64; 21]>>,
     },
     /// Bytes that a call moved, if they are to be shown whole (`-e read=`, `-e write=`).
     Data {
@@ -252,6 +256,8 @@ pub struct Watch {
     pub calls: CallSet,
     /// Only this task; `None` for all.
     pub only: Option<TaskId>,
+    /// The saved registers at entry and exit of each call.
+    pub gate: bool,
     /// The stack of each call.
     pub stack: bool,
     /// Interrupts, softirqs, wake-ups and switches too.
@@ -268,6 +274,7 @@ impl Default for Watch {
             style: Style::default(),
             calls: CallSet::all(),
             only: None,
+            gate: false,
             stack: false,
             machine: false,
             data_read: 0,
