@@ -274,7 +274,10 @@ impl<'a> Decoder<'a> {
     /// A path.
     pub(super) fn path(&mut self, addr: u64) -> Value {
         match self.cstr(addr, PATH_MAX) {
-            Some((data, end)) => Value::Str(Bytes { data, more: !end, kind: Quote::Path }),
+            Some((mut data, end)) => {
+                data.truncate(PATH_MAX - 1);
+                Value::Str(Bytes { data, more: !end, kind: Quote::Path })
+            }
             None => Value::Addr(addr),
         }
     }

@@ -86,7 +86,7 @@ fn endpoint(k: &Kernel, id: SocketId, socket: &Socket) -> Option<String> {
             let kind = match socket.kind {
                 Kind::Stream => "UNIX-STREAM",
                 Kind::SeqPacket => "UNIX-SEQPACKET",
-                _ => "UNIX-DGRAM",
+                _ => "UNIX",
             };
             let name = unix_name(socket.local.as_ref());
             let mut text = format!("{kind}:[{number}");

@@ -36,7 +36,7 @@ pub static STATX_MASK: Names = Names::bits("STATX_???", &[
     (0x1000, "STATX_MNT_ID"), (0x2000, "STATX_DIOALIGN"),
 ]);
 /// Flags of renameat2(2).
-pub static RENAME: Names = Names::bits("RENAME_???", &[
+pub static RENAME: Names = Names::bits("RENAME_??", &[
     (0x1, "RENAME_NOREPLACE"), (0x2, "RENAME_EXCHANGE"), (0x4, "RENAME_WHITEOUT"),
 ]);
 /// Origins of lseek(2).
