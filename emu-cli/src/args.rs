@@ -36,6 +36,17 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a program and print its system calls; options as strace(1) has them, and emu's own
+    #[command(disable_help_flag = true)]
+    Strace {
+        /// Options, the program and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS PROGRAM ARGS")]
+        args: Vec<OsString>,
+    },
+    /// Run a program and write a trace of calls, exceptions, interrupts, softirqs and switches
+    Trace(crate::trace::TraceArgs),
+    /// Run a program and walk one of its system calls through the kernel's gate
+    Explain(crate::explain::ExplainArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -69,7 +80,7 @@ pub(crate) enum EngineArg {
 }
 
 /// Running a program.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Root file system: a directory or a tar file; read only below, writes stay in memory
     #[arg(long, value_name = "DIR|TAR")]
@@ -80,6 +91,9 @@ pub(crate) struct RunArgs {
     /// Set a variable in the guest's environment, or copy the host's (K alone)
     #[arg(long, value_name = "K[=V]")]
     pub(crate) env: Vec<OsString>,
+    /// Variables taken out of the guest's environment (`emu strace -E VAR`)
+    #[arg(skip)]
+    pub(crate) unset: Vec<Vec<u8>>,
     /// Working directory in the guest
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,

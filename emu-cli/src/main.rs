@@ -1,9 +1,12 @@
 //! The `emu` command: what was typed, what it means, a machine.
 
 mod args;
+mod explain;
 mod live;
 mod report;
 mod run;
+mod strace;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -26,6 +29,9 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut args::Cli::command(), "emu", &mut std::io::stdout());
             Ok(0)
         }
+        Some(args::Command::Strace { args }) => strace::strace(&args),
+        Some(args::Command::Trace(args)) => trace::trace(&args),
+        Some(args::Command::Explain(args)) => explain::explain(&args),
         Some(args::Command::Man) => report::man(),
         None => run::run(&cli.run),
     };

@@ -60,3 +60,8 @@ pub(crate) fn man() -> Result<u8> {
     clap_mangen::Man::new(crate::args::Cli::command()).render(&mut page)?;
     quiet_pipe(io::stdout().write_all(&page))
 }
+
+/// Prints text to standard output.
+pub(crate) fn print(text: &str) -> Result<u8> {
+    quiet_pipe(io::stdout().lock().write_all(text.as_bytes()))
+}

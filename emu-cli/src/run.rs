@@ -13,6 +13,7 @@ use emu_syscalls::kernel::Config;
 use emu_syscalls::machine::{Machine, Stopped};
 use emu_syscalls::seam::HostPath;
 use emu_syscalls::table::ROWS;
+use emu_syscalls::task::TaskId;
 use emu_syscalls::task::exec::start::{First, StartError};
 use emu_syscalls::vfs::build;
 use emu_syscalls::vfs::superblock::Mode;
@@ -56,6 +57,27 @@ impl std::error::Error for NotStarted {}
 
 /// Runs a program to its end and gives its exit status.
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
+    run_watched(args, |_, _, _| Ok(()))
+}
+
+/// How the first process was started.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// Its number.
+    pub(crate) tid: TaskId,
+    /// The program's name as execve(2) would get it.
+    pub(crate) program: Vec<u8>,
+    /// Arguments.
+    pub(crate) argv: Vec<Vec<u8>>,
+    /// Environment.
+    pub(crate) envp: Vec<Vec<u8>>,
+}
+
+/// As [`run`]; `begin` may set up who watches before the first instruction.
+pub(crate) fn run_watched(
+    args: &RunArgs,
+    begin: impl FnOnce(&mut Machine, &mut LiveHost, &Begun) -> Result<()>,
+) -> Result<u8> {
     if let Some(option) = args.program.first().filter(|name| bytes(name).starts_with(b"-")) {
         bail!("unknown option {} (emu -h lists them)", option.display());
     }
@@ -78,13 +100,17 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
     for spec in &args.bind {
         bind(&mut machine, &mut host, spec)?;
     }
-    start_program(&mut machine, &mut host, &start, args, &environment)?;
+    let begun = start_program(&mut machine, &mut host, &start, args, &environment)?;
+    begin(&mut machine, &mut host, &begun)?;
     if let Some(seconds) = args.timeout {
         end_after(seconds)?;
     }
     let terminal = Terminal::raw();
     let end = to_the_end(&mut machine, &mut host);
     drop(terminal);
+    if let Some(mut watcher) = machine.watcher.take() {
+        watcher.finish(&machine.kernel);
+    }
     report(&machine, args)?;
     end
 }
@@ -118,6 +144,7 @@ fn environment(args: &RunArgs) -> Vec<Vec<u8>> {
         (b"HOME".to_vec(), b"/root".to_vec()),
         (b"TERM".to_vec(), std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned()).into_bytes()),
     ];
+    variables.retain(|(name, _)| !args.unset.contains(name));
     for setting in &args.env {
         let setting = bytes(setting);
         let (key, value) = match setting.iter().position(|byte| *byte == b'=') {
@@ -253,13 +280,22 @@ fn start_program(
     start: &Start,
     args: &RunArgs,
     environment: &[Vec<u8>],
-) -> Result<()> {
+) -> Result<Begun> {
     let argv: Vec<Vec<u8>> = args.program.iter().map(|arg| bytes(arg)).collect();
     let mut last = None;
     for candidate in &start.candidates {
         let first = First { program: candidate, argv: &argv, envp: environment, cwd: &start.cwd };
         match machine.start(host, &first) {
-            Ok(_) => return Ok(()),
+            Ok(tid) => {
+                let typed = &argv[0];
+                let program = if typed.contains(&b'/') { typed } else { candidate };
+                return Ok(Begun {
+                    tid,
+                    program: program.clone(),
+                    argv: argv.clone(),
+                    envp: environment.to_vec(),
+                });
+            }
             Err(error @ StartError::NotFound(_)) => last = Some(error),
             Err(StartError::Directory(dir, errno)) => bail!("working directory {dir}: {errno}"),
             Err(StartError::Setup(errno)) => bail!("cannot set up the first process: {errno}"),

@@ -4,8 +4,12 @@
 //! **Invariant**: making an argument from a register never fails; checks belong to the handler, in Linux's order.
 
 use crate::abi::errno::Errno;
+use crate::observe::names::Names;
 
 /// What an argument is, for those who print, record or fuzz it.
+///
+/// The type of an argument implies a kind; a row refines it with `as`: `flags: I32 as bits(&EFD)`, `buf: Addr as
+/// out(S::Stat)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ArgKind {
     /// A file descriptor.
@@ -32,6 +36,221 @@ pub enum ArgKind {
     OutBuf(u8),
     /// A buffer the kernel reads; its length is the argument with this index.
     InBuf(u8),
+    /// A number of 32 bits with names.
+    Named(&'static Names),
+    /// A number of 64 bits with names.
+    NamedLong(&'static Names),
+    /// A number of 32 bits, told in hexadecimal.
+    Hex32,
+    /// A number of 64 bits, told in hexadecimal.
+    Hex,
+    /// Permission bits.
+    Perm,
+    /// File type and permission bits.
+    Mode,
+    /// Number of a device.
+    Dev,
+    /// Number of a user or group; -1 for none.
+    Id,
+    /// Number of a signal.
+    Signal,
+    /// The address of a NUL-terminated string that is no path.
+    Str,
+    /// The address of what has this shape.
+    Mem(Dir, Shape),
+    /// What it is depends on other arguments.
+    By(Rule),
+    /// Told with an argument before it.
+    Silent,
+}
+
+/// Which way a structure goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dir {
+    /// The kernel reads it.
+    In,
+    /// The kernel fills it.
+    Out,
+    /// The kernel reads and changes it.
+    InOut,
+}
+
+/// What lies at an address. A number is the index of the argument that says how many elements or bytes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the structures are in Linux")]
+pub enum Shape {
+    Int,
+    Uint,
+    Long,
+    Hex64,
+    Pointer,
+    Pair,
+    Stat,
+    Statx,
+    Statfs,
+    Timespec,
+    Timeval,
+    Timevals,
+    Timespecs,
+    Timezone,
+    Itimerval,
+    Itimerspec,
+    Utimbuf,
+    Time,
+    Sigset(u8),
+    Sigaction,
+    Siginfo,
+    Sigevent,
+    Stack,
+    Rlimit,
+    Rusage,
+    Sysinfo,
+    Utsname,
+    Tms,
+    Iovec(u8),
+    RemoteIovec(u8),
+    Msghdr,
+    Mmsghdr(u8),
+    Sockaddr(u8),
+    SockaddrPtr(u8),
+    WaitStatus,
+    Pollfds(u8),
+    EpollEvent,
+    EpollEvents,
+    Dirents,
+    Dirents64,
+    SchedParam,
+    SchedAttr,
+    CpuSet(u8),
+    Nodes(u8),
+    CapHeader,
+    CapData,
+    Gids(u8),
+    Timex,
+    CloneArgs(u8),
+    OpenHow(u8),
+    Sembufs(u8),
+    Msgbuf(u8),
+    MqAttr,
+    Strings,
+    Environment,
+    Residency(u8),
+    FileHandle,
+    Iocbs(u8),
+    Iocb,
+    IoEvents,
+    FutexWaiters(u8),
+    SigsetSized,
+    MpolMode,
+    TimerId,
+    CStr,
+    Xattrs(u8),
+}
+
+/// How an argument that depends on others is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named after the call or the argument")]
+pub enum Rule {
+    /// Flags of open(2) with the access mode.
+    OpenFlags,
+    /// Permission bits if the flags with this index make a file.
+    OpenMode(u8),
+    /// A device if the mode with this index says so.
+    MknodDev(u8),
+    SocketType,
+    /// Protocol of the family in argument 0.
+    Protocol,
+    SockOptName,
+    SockOptVal,
+    MmapFlags,
+    /// Only if the flags with this index have MREMAP_FIXED.
+    MremapAddress(u8),
+    IpcKey,
+    /// Permission bits and flags.
+    IpcFlags(&'static Names),
+    IpcCtlArg,
+    Ioctl,
+    IoctlArg,
+    Fcntl,
+    Prctl,
+    ArchPrctl,
+    Futex,
+    Clone,
+    Poll,
+    Select,
+    Ptrace,
+    Remain,
+    Offset,
+    Priority,
+    Ioprio,
+    Syslog,
+    Restart,
+    Sigreturn,
+    AtStatx,
+    Personality,
+    MpolMode,
+    Kcmp,
+    MsgType,
+    Splice,
+}
+
+/// Short forms for the rows of the table.
+pub mod kind {
+    use super::{ArgKind, Dir, Rule, Shape};
+    use crate::observe::names::Names;
+
+    /// A number of 32 bits with names.
+    #[must_use]
+    pub const fn names(list: &'static Names) -> ArgKind {
+        ArgKind::Named(list)
+    }
+    /// A number of 64 bits with names.
+    #[must_use]
+    pub const fn names64(list: &'static Names) -> ArgKind {
+        ArgKind::NamedLong(list)
+    }
+    /// The kernel reads it.
+    #[must_use]
+    pub const fn inp(shape: Shape) -> ArgKind {
+        ArgKind::Mem(Dir::In, shape)
+    }
+    /// The kernel fills it.
+    #[must_use]
+    pub const fn out(shape: Shape) -> ArgKind {
+        ArgKind::Mem(Dir::Out, shape)
+    }
+    /// The kernel reads and changes it.
+    #[must_use]
+    pub const fn inout(shape: Shape) -> ArgKind {
+        ArgKind::Mem(Dir::InOut, shape)
+    }
+    /// What it is depends on other arguments.
+    #[must_use]
+    pub const fn by(rule: Rule) -> ArgKind {
+        ArgKind::By(rule)
+    }
+}
+
+/// How a result is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Returns {
+    /// A signed number.
+    #[default]
+    Int,
+    /// An address or another number in hexadecimal.
+    Hex,
+    /// In octal.
+    Oct,
+    /// A descriptor.
+    Fd,
+    /// A scheduling policy.
+    Policy,
+    /// Seconds since 1970.
+    Time,
+    /// What `restart` or a signal handler's return gives back.
+    Saved,
+    /// Depends on the operation: fcntl(2), prctl(2) and the like.
+    Special,
 }
 
 /// An argument type.

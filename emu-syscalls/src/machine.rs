@@ -8,6 +8,7 @@ use emu_core::engine::{Engine, Exit};
 use crate::entry::irq::{self, Irq};
 use crate::file::epoll::ItemState;
 use crate::kernel::{Config, Kernel};
+use crate::observe::{Event, Watcher, hook};
 use crate::seam::{Direction, Host, Stream};
 use crate::task::exec::start::{First, StartError};
 use crate::task::pids::FIRST_PID;
@@ -39,13 +40,15 @@ pub struct Machine {
     engine: Box<dyn Engine>,
     /// The first process: when it ends, so does the machine.
     pub init: Option<TaskId>,
+    /// Who is told what happens; without one, events stay in [`Observer::events`](crate::observe::Observer::events).
+    pub watcher: Option<Box<dyn Watcher>>,
 }
 
 impl Machine {
     /// A machine without any task.
     #[must_use]
     pub fn new(config: Config, engine: Box<dyn Engine>) -> Self {
-        Machine { kernel: Kernel::new(config), engine, init: None }
+        Machine { kernel: Kernel::new(config), engine, init: None, watcher: None }
     }
 
     /// Starts a program as the first process; when it ends, so does the machine. Mount a root before.
@@ -73,11 +76,12 @@ impl Machine {
     /// Runs until something happens, at most until `stop_at` instructions have retired in the whole machine.
     pub fn run(&mut self, host: &mut dyn Host, stop_at: u64) -> Stopped {
         loop {
+            self.tell(host);
             if let Some(status) = self.init_status() {
                 file::tty::drain(&mut self.kernel, host, 5_000_000_000);
                 return Stopped::Exited(status);
             }
-            if !self.kernel.gaps_new.is_empty() || !self.kernel.observer.events.is_empty() {
+            if !self.kernel.gaps_new.is_empty() {
                 return Stopped::Report;
             }
             if self.kernel.retired >= stop_at {
@@ -94,6 +98,21 @@ impl Machine {
         }
     }
 
+    /// Tells the watcher what happened. Nothing in the machine depends on when.
+    fn tell(&mut self, host: &mut dyn Host) {
+        let k = &mut self.kernel;
+        if !k.observer.ignored.is_empty() {
+            hook::settle(k, host);
+        }
+        if k.observer.events.is_empty() {
+            return;
+        }
+        if let Some(watcher) = &mut self.watcher {
+            let events = std::mem::take(&mut k.observer.events);
+            watcher.events(k, events);
+        }
+    }
+
     fn init_status(&self) -> Option<u32> {
         let init = self.init?;
         match self.kernel.groups.get(crate::task::GroupId(init.0)) {
@@ -106,8 +125,12 @@ impl Machine {
     fn run_task(&mut self, host: &mut dyn Host, tid: TaskId, stop_at: u64) {
         let k = &mut self.kernel;
         if k.last_ran != Some(tid) {
-            k.last_ran = Some(tid);
+            let from = k.last_ran.replace(tid);
             k.irq.switches += 1;
+            if k.observer.on {
+                hook::stamp(k, host);
+                k.observer.note_machine(k.retired, || Event::Switch { from, to: tid });
+            }
         }
         let began = k.retired;
         let began_ns = k.time.monotonic_ns;
@@ -153,7 +176,10 @@ impl Machine {
                     entry::engine_exit(k, host, tid, &other);
                 }
             }
-            if !self.kernel.gaps_new.is_empty() || !self.kernel.observer.events.is_empty() {
+            if self.kernel.observer.on {
+                self.tell(host);
+            }
+            if !self.kernel.gaps_new.is_empty() {
                 break;
             }
         }
@@ -188,6 +214,9 @@ impl Machine {
         if in_user {
             entry::enter(k, tid, entry::NO_SYSCALL);
         }
+        if k.observer.on {
+            hook::stamp(k, host);
+        }
         irq::top_half(k, Irq::Timer);
         for event in host.poll(k.retired) {
             irq::host_interrupt(k, event);
@@ -197,6 +226,7 @@ impl Machine {
         }
         if in_user {
             entry::leave(k, host, tid);
+            k.observer.note_machine(k.retired, || Event::Return { tid });
         } else {
             irq::run_softirqs(k, host);
         }

@@ -1,16 +1,19 @@
 //! THE table: one row for each system call of x86-64 Linux. Dispatch, names, `emu syscalls`, strace and the
 //! documentation all read it.
 //!
-//! A row is `number name class (argument: Type, ...) = Support ["(note)"] [=> handler];`. The argument types are those of
-//! [`crate::arg`]; the handler is a function of [`crate::calls`] with exactly these types. A row without a handler is
+//! A row is `number name class (argument: Type [as kind], ...) [-> Result] = Support ["(note)"] [=> handler];`. The argument
+//! types are those of [`crate::arg`]; the handler is a function of [`crate::calls`] with exactly these types; `as` refines what
+//! an argument is for those who print it ([`crate::observe`]). A row without a handler is
 //! [`Support::Missing`]: the guest gets `ENOSYS` (or what [`Missing`](Support::Missing) rows' families give when
 //! configured out) and the user one loud line.
 //!
 //! **Invariant**: no second list of system calls exists. Rows stand in ascending order, checked at compile time.
 
-use crate::arg::*;
+use crate::arg::kind::{by, inout, inp, names, names64, out};
+use crate::arg::{Rule as R, Shape as S, *};
 use crate::calls::*;
 use crate::ctx::{Ctx, Stop, SysResult};
+use crate::observe::names::{file as nf, misc as nm, net as nn, task as nt};
 
 /// How well a call is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +73,8 @@ pub struct Row {
     pub class: Class,
     /// Arguments in order.
     pub args: &'static [ArgInfo],
+    /// What the result is.
+    pub returns: Returns,
     /// Support level.
     pub support: Support,
 }
@@ -83,6 +88,24 @@ macro_rules! support {
     };
     (Missing $note:literal) => {
         Support::Missing($note)
+    };
+}
+
+macro_rules! kind_of {
+    ($ty:ty) => {
+        <$ty as Arg>::KIND
+    };
+    ($ty:ty as $kind:expr) => {
+        $kind
+    };
+}
+
+macro_rules! returns {
+    () => {
+        Returns::Int
+    };
+    ($ret:ident) => {
+        Returns::$ret
     };
 }
 
@@ -102,13 +125,14 @@ macro_rules! call {
 }
 
 macro_rules! syscalls {
-    ($($nr:literal $name:ident $class:ident ($($arg:ident : $ty:ty),*) = $support:ident $(($note:literal))? $(=> $handler:path)?;)*) => {
+    ($($nr:literal $name:ident $class:ident ($($arg:ident : $ty:ty $(as $kind:expr)?),*) $(-> $ret:ident)? = $support:ident $(($note:literal))? $(=> $handler:path)?;)*) => {
         /// All rows, ascending by number.
         pub static ROWS: &[Row] = &[$(Row {
             nr: $nr,
             name: stringify!($name),
             class: Class::$class,
-            args: &[$(ArgInfo { name: stringify!($arg), kind: <$ty as Arg>::KIND }),*],
+            args: &[$(ArgInfo { name: stringify!($arg), kind: kind_of!($ty $(as $kind)?) }),*],
+            returns: returns!($($ret)?),
             support: support!($support $($note)?),
         }),*];
 
@@ -147,28 +171,28 @@ pub fn row(nr: u64) -> Option<&'static Row> {
 syscalls! {
     0   read Desc (fd: Fd, buf: OutBuf<2>, count: Len) = Full => rw::read;
     1   write Desc (fd: Fd, buf: InBuf<2>, count: Len) = Full => rw::write;
-    2   open File (path: Path, flags: I32, mode: U32) = Full => open::open;
+    2   open File (path: Path, flags: I32 as by(R::OpenFlags), mode: U32 as by(R::OpenMode(1))) -> Fd = Full => open::open;
     3   close Desc (fd: Fd) = Full => desc::close;
-    4   stat File (path: Path, statbuf: Addr) = Full => stat::stat;
-    5   fstat File (fd: Fd, statbuf: Addr) = Full => stat::fstat;
-    6   lstat File (path: Path, statbuf: Addr) = Full => stat::lstat;
-    7   poll Desc (fds: Addr, nfds: U32, timeout: I32) = Full => poll::poll;
-    8   lseek Desc (fd: Fd, offset: I64, whence: U32) = Full => rw::lseek;
-    9   mmap Memory (addr: Addr, length: Len, prot: U64, flags: U64, fd: Fd, offset: U64) = Full => mmap::mmap;
-    10  mprotect Memory (addr: Addr, len: Len, prot: U64) = Full => mmap::mprotect;
+    4   stat File (path: Path, statbuf: Addr as out(S::Stat)) = Full => stat::stat;
+    5   fstat File (fd: Fd, statbuf: Addr as out(S::Stat)) = Full => stat::fstat;
+    6   lstat File (path: Path, statbuf: Addr as out(S::Stat)) = Full => stat::lstat;
+    7   poll Desc (fds: Addr as by(R::Poll), nfds: U32, timeout: I32) -> Special = Full => poll::poll;
+    8   lseek Desc (fd: Fd, offset: I64, whence: U32 as names(&nf::SEEK)) = Full => rw::lseek;
+    9   mmap Memory (addr: Addr, length: Len, prot: U64 as names64(&nt::PROT), flags: U64 as by(R::MmapFlags), fd: Fd, offset: U64 as ArgKind::Hex) -> Hex = Full => mmap::mmap;
+    10  mprotect Memory (addr: Addr, len: Len, prot: U64 as names64(&nt::PROT)) = Full => mmap::mprotect;
     11  munmap Memory (addr: Addr, length: Len) = Full => mmap::munmap;
-    12  brk Memory (addr: Addr) = Full => mmap::brk;
-    13  rt_sigaction Signal (signum: I32, act: Addr, oldact: Addr, sigsetsize: Len) = Full => signal::rt_sigaction;
-    14  rt_sigprocmask Signal (how: I32, set: Addr, oldset: Addr, sigsetsize: Len) = Full => signal::rt_sigprocmask;
-    15  rt_sigreturn Signal () = Full => signal::rt_sigreturn;
-    16  ioctl Desc (fd: Fd, request: U32, arg: Addr) = Partial("the requests that programs were seen to use") => desc::ioctl;
+    12  brk Memory (addr: Addr) -> Hex = Full => mmap::brk;
+    13  rt_sigaction Signal (signum: I32 as ArgKind::Signal, act: Addr as inp(S::Sigaction), oldact: Addr as out(S::Sigaction), sigsetsize: Len) = Full => signal::rt_sigaction;
+    14  rt_sigprocmask Signal (how: I32 as names(&nt::SIG_HOW), set: Addr as inp(S::Sigset(3)), oldset: Addr as out(S::Sigset(3)), sigsetsize: Len) = Full => signal::rt_sigprocmask;
+    15  rt_sigreturn Signal () -> Saved = Full => signal::rt_sigreturn;
+    16  ioctl Desc (fd: Fd, request: U32 as by(R::Ioctl), arg: Addr as by(R::IoctlArg)) -> Special = Partial("the requests that programs were seen to use") => desc::ioctl;
     17  pread64 Desc (fd: Fd, buf: OutBuf<2>, count: Len, offset: I64) = Full => rw::pread64;
     18  pwrite64 Desc (fd: Fd, buf: InBuf<2>, count: Len, offset: I64) = Full => rw::pwrite64;
-    19  readv Desc (fd: Fd, iov: Addr, iovcnt: U64) = Full => rw::readv;
-    20  writev Desc (fd: Fd, iov: Addr, iovcnt: U64) = Full => rw::writev;
-    21  access File (path: Path, mode: I32) = Full => stat::access;
-    22  pipe Desc (pipefd: Addr) = Full => pipe::pipe;
-    23  select Desc (nfds: I32, readfds: Addr, writefds: Addr, exceptfds: Addr, timeout: Addr) = Full => select::select;
+    19  readv Desc (fd: Fd, iov: Addr as out(S::Iovec(2)), iovcnt: U64) = Full => rw::readv;
+    20  writev Desc (fd: Fd, iov: Addr as inp(S::Iovec(2)), iovcnt: U64) = Full => rw::writev;
+    21  access File (path: Path, mode: I32 as names(&nf::ACCESS)) = Full => stat::access;
+    22  pipe Desc (pipefd: Addr as out(S::Pair)) = Full => pipe::pipe;
+    23  select Desc (nfds: I32, readfds: Addr as by(R::Select), writefds: Addr as ArgKind::Silent, exceptfds: Addr as ArgKind::Silent, timeout: Addr as ArgKind::Silent) -> Special = Full => select::select;
     24  sched_yield Process () = Full => sched::sched_yield;
     25  mremap Memory (old_address: Addr, old_size: Len, new_size: Len, flags: U64, new_address: Addr) = Full => mmap::mremap;
     26  msync Memory (addr: Addr, length: Len, flags: I32) = Full => mmap::msync;
@@ -180,21 +204,21 @@ syscalls! {
     32  dup Desc (oldfd: Fd) = Full => desc::dup;
     33  dup2 Desc (oldfd: Fd, newfd: Fd) = Full => desc::dup2;
     34  pause Signal () = Full => signal::pause;
-    35  nanosleep Time (req: Addr, rem: Addr) = Full => clock::nanosleep;
-    36  getitimer Time (which: I32, curr_value: Addr) = Full => timer::getitimer;
+    35  nanosleep Time (req: Addr as inp(S::Timespec), rem: Addr as by(R::Remain)) = Full => clock::nanosleep;
+    36  getitimer Time (which: I32 as names(&nt::ITIMER), curr_value: Addr as out(S::Itimerval)) = Full => timer::getitimer;
     37  alarm Time (seconds: U32) = Full => timer::alarm;
-    38  setitimer Time (which: I32, new_value: Addr, old_value: Addr) = Full => timer::setitimer;
+    38  setitimer Time (which: I32 as names(&nt::ITIMER), new_value: Addr as inp(S::Itimerval), old_value: Addr as out(S::Itimerval)) = Full => timer::setitimer;
     39  getpid Process () = Full => process::getpid;
-    40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr, count: Len) = Full => splice::sendfile;
-    41  socket Network (domain: I32, type_: I32, protocol: I32) = Partial("UNIX, TCP and UDP over loopback, route netlink") => socket::socket;
-    42  connect Network (sockfd: Fd, addr: Addr, addrlen: I32) = Partial("loopback addresses; streams cannot be disconnected with AF_UNSPEC") => socket::connect;
-    43  accept Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Full => socket::accept;
-    44  sendto Network (sockfd: Fd, buf: InBuf<2>, len: Len, flags: U32, dest_addr: Addr, addrlen: I32) = Partial("no MSG_OOB, no MSG_FASTOPEN") => message::sendto;
-    45  recvfrom Network (sockfd: Fd, buf: OutBuf<2>, len: Len, flags: U32, src_addr: Addr, addrlen: Addr) = Partial("no MSG_OOB") => message::recvfrom;
-    46  sendmsg Network (sockfd: Fd, msg: Addr, flags: U32) = Partial("no MSG_OOB, no IP control messages") => message::sendmsg;
-    47  recvmsg Network (sockfd: Fd, msg: Addr, flags: U32) = Partial("no MSG_OOB, no IP control messages") => message::recvmsg;
-    48  shutdown Network (sockfd: Fd, how: I32) = Full => socket::shutdown;
-    49  bind Network (sockfd: Fd, addr: Addr, addrlen: I32) = Partial("loopback addresses") => socket::bind;
+    40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr as by(R::Offset), count: Len) = Full => splice::sendfile;
+    41  socket Network (domain: I32 as names(&nn::AF), type_: I32 as by(R::SocketType), protocol: I32 as by(R::Protocol)) -> Fd = Partial("UNIX, TCP and UDP over loopback, route netlink") => socket::socket;
+    42  connect Network (sockfd: Fd, addr: Addr as inp(S::Sockaddr(2)), addrlen: I32) = Partial("loopback addresses; streams cannot be disconnected with AF_UNSPEC") => socket::connect;
+    43  accept Network (sockfd: Fd, addr: Addr as out(S::SockaddrPtr(2)), addrlen: Addr as ArgKind::Silent) -> Fd = Full => socket::accept;
+    44  sendto Network (sockfd: Fd, buf: InBuf<2>, len: Len, flags: U32 as names(&nn::MSG), dest_addr: Addr as inp(S::Sockaddr(5)), addrlen: I32) = Partial("no MSG_OOB, no MSG_FASTOPEN") => message::sendto;
+    45  recvfrom Network (sockfd: Fd, buf: OutBuf<2>, len: Len, flags: U32 as names(&nn::MSG), src_addr: Addr as out(S::SockaddrPtr(5)), addrlen: Addr as ArgKind::Silent) = Partial("no MSG_OOB") => message::recvfrom;
+    46  sendmsg Network (sockfd: Fd, msg: Addr as inp(S::Msghdr), flags: U32 as names(&nn::MSG)) = Partial("no MSG_OOB, no IP control messages") => message::sendmsg;
+    47  recvmsg Network (sockfd: Fd, msg: Addr as out(S::Msghdr), flags: U32 as names(&nn::MSG)) = Partial("no MSG_OOB, no IP control messages") => message::recvmsg;
+    48  shutdown Network (sockfd: Fd, how: I32 as names(&nn::SHUT)) = Full => socket::shutdown;
+    49  bind Network (sockfd: Fd, addr: Addr as inp(S::Sockaddr(2)), addrlen: I32) = Partial("loopback addresses") => socket::bind;
     50  listen Network (sockfd: Fd, backlog: I32) = Full => socket::listen;
     51  getsockname Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Full => socket::getsockname;
     52  getpeername Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Full => socket::getpeername;
@@ -204,7 +228,7 @@ syscalls! {
     56  clone Process (flags: U64, stack: Addr, parent_tid: Addr, child_tid: Addr, tls: Addr) = Partial("of namespaces those of mounts and time") => process::clone;
     57  fork Process () = Full => process::fork;
     58  vfork Process () = Full => process::vfork;
-    59  execve Process (path: Path, argv: Addr, envp: Addr) = Partial("ELF and #! only") => exec::execve;
+    59  execve Process (path: Path, argv: Addr as inp(S::Strings), envp: Addr as inp(S::Environment)) = Partial("ELF and #! only") => exec::execve;
     60  exit Process (status: I32) = Full => process::exit;
     61  wait4 Process (pid: Pid, wstatus: Addr, options: I32, rusage: Addr) = Full => process::wait4;
     62  kill Signal (pid: Pid, sig: I32) = Full => signal::kill;
@@ -221,16 +245,16 @@ syscalls! {
     73  flock Desc (fd: Fd, operation: U32) = Full => lock::flock;
     74  fsync Desc (fd: Fd) = Full => sync::fsync;
     75  fdatasync Desc (fd: Fd) = Full => sync::fdatasync;
-    76  truncate File (path: Path, length: I64) = Full => sync::truncate;
-    77  ftruncate Desc (fd: Fd, length: I64) = Full => sync::ftruncate;
-    78  getdents Desc (fd: Fd, dirp: Addr, count: U32) = Full => dir::getdents;
-    79  getcwd File (buf: Addr, size: Len) = Full => dir::getcwd;
+    76  truncate File (path: Path, length: I64 as ArgKind::Len) = Full => sync::truncate;
+    77  ftruncate Desc (fd: Fd, length: I64 as ArgKind::Len) = Full => sync::ftruncate;
+    78  getdents Desc (fd: Fd, dirp: Addr as out(S::Dirents), count: U32) = Full => dir::getdents;
+    79  getcwd File (buf: Addr as out(S::CStr), size: Len) = Full => dir::getcwd;
     80  chdir File (path: Path) = Full => dir::chdir;
     81  fchdir Desc (fd: Fd) = Full => dir::fchdir;
     82  rename File (oldpath: Path, newpath: Path) = Full => link::rename;
-    83  mkdir File (path: Path, mode: U32) = Full => dir::mkdir;
+    83  mkdir File (path: Path, mode: U32 as ArgKind::Perm) = Full => dir::mkdir;
     84  rmdir File (path: Path) = Full => dir::rmdir;
-    85  creat File (path: Path, mode: U32) = Full => open::creat;
+    85  creat File (path: Path, mode: U32 as ArgKind::Perm) -> Fd = Full => open::creat;
     86  link File (oldpath: Path, newpath: Path) = Full => link::link;
     87  unlink File (path: Path) = Full => link::unlink;
     88  symlink File (target: Path, linkpath: Path) = Full => link::symlink;
@@ -248,80 +272,80 @@ syscalls! {
     100 times Process (buf: Addr) = Full => clock::times;
     101 ptrace Process (request: I64, pid: I64, addr: Addr, data: Addr) = Partial("no hardware breakpoints, no PTRACE_SINGLEBLOCK") => ptrace::ptrace;
     102 getuid Creds () = Full => creds::getuid;
-    103 syslog Misc (type_: I32, bufp: Addr, len: I32) = Full => crate::log::syslog::syslog;
+    103 syslog Misc (type_: I32 as by(R::Syslog), bufp: Addr as ArgKind::Silent, len: I32 as ArgKind::Silent) = Full => crate::log::syslog::syslog;
     104 getgid Creds () = Full => creds::getgid;
-    105 setuid Creds (uid: U32) = Full => creds::setuid;
-    106 setgid Creds (gid: U32) = Full => creds::setgid;
+    105 setuid Creds (uid: U32 as ArgKind::Id) = Full => creds::setuid;
+    106 setgid Creds (gid: U32 as ArgKind::Id) = Full => creds::setgid;
     107 geteuid Creds () = Full => creds::geteuid;
     108 getegid Creds () = Full => creds::getegid;
     109 setpgid Process (pid: Pid, pgid: Pid) = Full => process::setpgid;
     110 getppid Process () = Full => process::getppid;
     111 getpgrp Process () = Full => process::getpgrp;
     112 setsid Process () = Full => process::setsid;
-    113 setreuid Creds (ruid: U32, euid: U32) = Full => creds::setreuid;
-    114 setregid Creds (rgid: U32, egid: U32) = Full => creds::setregid;
-    115 getgroups Creds (size: I32, list: Addr) = Full => creds::getgroups;
-    116 setgroups Creds (size: I32, list: Addr) = Full => creds::setgroups;
-    117 setresuid Creds (ruid: U32, euid: U32, suid: U32) = Full => creds::setresuid;
-    118 getresuid Creds (ruid: Addr, euid: Addr, suid: Addr) = Full => creds::getresuid;
-    119 setresgid Creds (rgid: U32, egid: U32, sgid: U32) = Full => creds::setresgid;
-    120 getresgid Creds (rgid: Addr, egid: Addr, sgid: Addr) = Full => creds::getresgid;
+    113 setreuid Creds (ruid: U32 as ArgKind::Id, euid: U32 as ArgKind::Id) = Full => creds::setreuid;
+    114 setregid Creds (rgid: U32 as ArgKind::Id, egid: U32 as ArgKind::Id) = Full => creds::setregid;
+    115 getgroups Creds (size: I32, list: Addr as out(S::Gids(0))) = Full => creds::getgroups;
+    116 setgroups Creds (size: I32, list: Addr as inp(S::Gids(0))) = Full => creds::setgroups;
+    117 setresuid Creds (ruid: U32 as ArgKind::Id, euid: U32 as ArgKind::Id, suid: U32 as ArgKind::Id) = Full => creds::setresuid;
+    118 getresuid Creds (ruid: Addr as out(S::Uint), euid: Addr as out(S::Uint), suid: Addr as out(S::Uint)) = Full => creds::getresuid;
+    119 setresgid Creds (rgid: U32 as ArgKind::Id, egid: U32 as ArgKind::Id, sgid: U32 as ArgKind::Id) = Full => creds::setresgid;
+    120 getresgid Creds (rgid: Addr as out(S::Uint), egid: Addr as out(S::Uint), sgid: Addr as out(S::Uint)) = Full => creds::getresgid;
     121 getpgid Process (pid: Pid) = Full => process::getpgid;
-    122 setfsuid Creds (fsuid: U32) = Full => creds::setfsuid;
-    123 setfsgid Creds (fsgid: U32) = Full => creds::setfsgid;
+    122 setfsuid Creds (fsuid: U32 as ArgKind::Id) = Full => creds::setfsuid;
+    123 setfsgid Creds (fsgid: U32 as ArgKind::Id) = Full => creds::setfsgid;
     124 getsid Process (pid: Pid) = Full => process::getsid;
-    125 capget Creds (hdrp: Addr, datap: Addr) = Full => creds::capget;
-    126 capset Creds (hdrp: Addr, datap: Addr) = Full => creds::capset;
-    127 rt_sigpending Signal (set: Addr, sigsetsize: Len) = Full => signal::rt_sigpending;
-    128 rt_sigtimedwait Signal (set: Addr, info: Addr, timeout: Addr, sigsetsize: Len) = Full => signal::rt_sigtimedwait;
-    129 rt_sigqueueinfo Signal (tgid: Pid, sig: I32, info: Addr) = Full => signal::rt_sigqueueinfo;
-    130 rt_sigsuspend Signal (mask: Addr, sigsetsize: Len) = Full => signal::rt_sigsuspend;
-    131 sigaltstack Signal (ss: Addr, old_ss: Addr) = Full => signal::sigaltstack;
-    132 utime File (path: Path, times: Addr) = Full => attr::utime;
-    133 mknod File (path: Path, mode: U32, dev: U32) = Full => link::mknod;
+    125 capget Creds (hdrp: Addr as inp(S::CapHeader), datap: Addr as out(S::CapData)) = Full => creds::capget;
+    126 capset Creds (hdrp: Addr as inp(S::CapHeader), datap: Addr as inp(S::CapData)) = Full => creds::capset;
+    127 rt_sigpending Signal (set: Addr as out(S::Sigset(1)), sigsetsize: Len) = Full => signal::rt_sigpending;
+    128 rt_sigtimedwait Signal (set: Addr as inp(S::Sigset(3)), info: Addr as out(S::Siginfo), timeout: Addr as inp(S::Timespec), sigsetsize: Len) -> Special = Full => signal::rt_sigtimedwait;
+    129 rt_sigqueueinfo Signal (tgid: Pid, sig: I32 as ArgKind::Signal, info: Addr as inp(S::Siginfo)) = Full => signal::rt_sigqueueinfo;
+    130 rt_sigsuspend Signal (mask: Addr as inp(S::Sigset(1)), sigsetsize: Len) = Full => signal::rt_sigsuspend;
+    131 sigaltstack Signal (ss: Addr as inp(S::Stack), old_ss: Addr as out(S::Stack)) = Full => signal::sigaltstack;
+    132 utime File (path: Path, times: Addr as inp(S::Utimbuf)) = Full => attr::utime;
+    133 mknod File (path: Path, mode: U32 as ArgKind::Mode, dev: U32 as by(R::MknodDev(1))) = Full => link::mknod;
     134 uselib File (path: Path) = Missing("not in x86-64 configurations");
-    135 personality Process (persona: U32) = Partial("Linux only") => prctl::personality;
-    136 ustat File (dev: U32, ubuf: Addr) = Full => stat::ustat;
-    137 statfs File (path: Path, buf: Addr) = Full => stat::statfs;
-    138 fstatfs Desc (fd: Fd, buf: Addr) = Full => stat::fstatfs;
-    139 sysfs File (option: I32, arg1: U64, arg2: U64) = Full => stat::sysfs;
-    140 getpriority Process (which: I32, who: I32) = Full => sched::getpriority;
-    141 setpriority Process (which: I32, who: I32, prio: I32) = Full => sched::setpriority;
-    142 sched_setparam Process (pid: Pid, param: Addr) = Full => sched::sched_setparam;
-    143 sched_getparam Process (pid: Pid, param: Addr) = Full => sched::sched_getparam;
-    144 sched_setscheduler Process (pid: Pid, policy: I32, param: Addr) = Partial("no SCHED_DEADLINE") => sched::sched_setscheduler;
-    145 sched_getscheduler Process (pid: Pid) = Full => sched::sched_getscheduler;
-    146 sched_get_priority_max Process (policy: I32) = Full => sched::sched_get_priority_max;
-    147 sched_get_priority_min Process (policy: I32) = Full => sched::sched_get_priority_min;
-    148 sched_rr_get_interval Process (pid: Pid, tp: Addr) = Full => sched::sched_rr_get_interval;
+    135 personality Process (persona: U32 as by(R::Personality)) -> Special = Partial("Linux only") => prctl::personality;
+    136 ustat File (dev: U32 as ArgKind::Dev, ubuf: Addr) = Full => stat::ustat;
+    137 statfs File (path: Path, buf: Addr as out(S::Statfs)) = Full => stat::statfs;
+    138 fstatfs Desc (fd: Fd, buf: Addr as out(S::Statfs)) = Full => stat::fstatfs;
+    139 sysfs File (option: I32 as ArgKind::Hex32, arg1: U64 as ArgKind::Hex, arg2: U64 as ArgKind::Hex) = Full => stat::sysfs;
+    140 getpriority Process (which: I32 as names(&nt::PRIO), who: I32) = Full => sched::getpriority;
+    141 setpriority Process (which: I32 as names(&nt::PRIO), who: I32, prio: I32) = Full => sched::setpriority;
+    142 sched_setparam Process (pid: Pid, param: Addr as inp(S::SchedParam)) = Full => sched::sched_setparam;
+    143 sched_getparam Process (pid: Pid, param: Addr as out(S::SchedParam)) = Full => sched::sched_getparam;
+    144 sched_setscheduler Process (pid: Pid, policy: I32 as names(&nt::SCHED), param: Addr as inp(S::SchedParam)) = Partial("no SCHED_DEADLINE") => sched::sched_setscheduler;
+    145 sched_getscheduler Process (pid: Pid) -> Policy = Full => sched::sched_getscheduler;
+    146 sched_get_priority_max Process (policy: I32 as names(&nt::SCHED)) = Full => sched::sched_get_priority_max;
+    147 sched_get_priority_min Process (policy: I32 as names(&nt::SCHED)) = Full => sched::sched_get_priority_min;
+    148 sched_rr_get_interval Process (pid: Pid, tp: Addr as out(S::Timespec)) = Full => sched::sched_rr_get_interval;
     149 mlock Memory (addr: Addr, len: Len) = Full => mmap::mlock;
     150 munlock Memory (addr: Addr, len: Len) = Full => mmap::munlock;
-    151 mlockall Memory (flags: I32) = Full => mmap::mlockall;
+    151 mlockall Memory (flags: I32 as names(&nt::MLOCKALL)) = Full => mmap::mlockall;
     152 munlockall Memory () = Full => mmap::munlockall;
     153 vhangup Misc () = Full => machine::vhangup;
     154 modify_ldt Misc (func: I32, ptr: Addr, bytecount: U64) = Partial("the table stays empty") => machine::modify_ldt;
     155 pivot_root File (new_root: Path, put_old: Path) = Full => mount::pivot_root;
     156 _sysctl Misc (args: Addr) = Missing("removed in Linux 5.5");
-    157 prctl Process (option: I32, arg2: U64, arg3: U64, arg4: U64, arg5: U64) = Partial("no speculation control") => prctl::prctl;
-    158 arch_prctl Process (code: I32, addr: Addr) = Partial("no shadow stacks, no CPUID faulting") => prctl::arch_prctl;
-    159 adjtimex Time (buf: Addr) = Partial("the clock keeps the host's rate") => clock::adjtimex;
-    160 setrlimit Process (resource: U32, rlim: Addr) = Full => limits::setrlimit;
+    157 prctl Process (option: I32 as names(&nt::PRCTL), arg2: U64 as by(R::Prctl), arg3: U64 as ArgKind::Silent, arg4: U64 as ArgKind::Silent, arg5: U64 as ArgKind::Silent) -> Special = Partial("no speculation control") => prctl::prctl;
+    158 arch_prctl Process (code: I32 as names(&nt::ARCH), addr: Addr as by(R::ArchPrctl)) = Partial("no shadow stacks, no CPUID faulting") => prctl::arch_prctl;
+    159 adjtimex Time (buf: Addr as inout(S::Timex)) -> Special = Partial("the clock keeps the host's rate") => clock::adjtimex;
+    160 setrlimit Process (resource: U32 as names(&nt::RLIMIT), rlim: Addr as inp(S::Rlimit)) = Full => limits::setrlimit;
     161 chroot File (path: Path) = Full => dir::chroot;
     162 sync File () = Full => sync::sync;
     163 acct File (filename: Path) = Missing("not implemented yet");
-    164 settimeofday Time (tv: Addr, tz: Addr) = Partial("the first time zone does not move the clock") => clock::settimeofday;
-    165 mount File (source: Path, target: Path, filesystemtype: Addr, mountflags: U64, data: Addr) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, nothing propagates") => mount::mount;
-    166 umount2 File (target: Path, flags: I32) = Partial("no MNT_EXPIRE") => mount::umount2;
+    164 settimeofday Time (tv: Addr as inp(S::Timeval), tz: Addr as inp(S::Timezone)) = Partial("the first time zone does not move the clock") => clock::settimeofday;
+    165 mount File (source: Path, target: Path, filesystemtype: Addr as ArgKind::Str, mountflags: U64 as names64(&nf::MS), data: Addr as ArgKind::Str) = Partial("tmpfs, ramfs, devtmpfs, devpts, proc, sysfs, bind and move; no overlay, nothing propagates") => mount::mount;
+    166 umount2 File (target: Path, flags: I32 as names(&nf::MNT)) = Partial("no MNT_EXPIRE") => mount::umount2;
     167 swapon File (path: Path, swapflags: I32) = Missing("not implemented yet");
     168 swapoff File (path: Path) = Missing("not implemented yet");
     169 reboot Misc (magic: I32, magic2: I32, cmd: U32, arg: Addr) = Missing("not implemented yet");
-    170 sethostname Misc (name: Addr, len: I32) = Full => misc::sethostname;
-    171 setdomainname Misc (name: Addr, len: I32) = Full => misc::setdomainname;
+    170 sethostname Misc (name: Addr as ArgKind::InBuf(1), len: I32 as ArgKind::U32) = Full => misc::sethostname;
+    171 setdomainname Misc (name: Addr as ArgKind::InBuf(1), len: I32 as ArgKind::U32) = Full => misc::setdomainname;
     172 iopl Misc (level: U32) = Partial("there are no ports") => machine::iopl;
-    173 ioperm Misc (from: U64, num: U64, turn_on: I32) = Partial("there are no ports") => machine::ioperm;
+    173 ioperm Misc (from: U64 as ArgKind::Hex, num: U64 as ArgKind::Hex, turn_on: I32) = Partial("there are no ports") => machine::ioperm;
     174 create_module Module (name: Path, size: Len) = Missing("removed in Linux 2.6");
-    175 init_module Module (module_image: Addr, len: Len, param_values: Addr) = Missing("not implemented yet");
-    176 delete_module Module (name: Path, flags: U32) = Missing("not implemented yet");
+    175 init_module Module (module_image: Addr, len: Len, param_values: Addr as ArgKind::Str) = Missing("not implemented yet");
+    176 delete_module Module (name: Path as ArgKind::Str, flags: U32 as by(R::OpenFlags)) = Missing("not implemented yet");
     177 get_kernel_syms Module (table: Addr) = Missing("removed in Linux 2.6");
     178 query_module Module (name: Path, which: I32, buf: Addr, bufsize: Len, ret: Addr) = Missing("removed in Linux 2.6");
     179 quotactl File (cmd: U32, special: Path, id: I32, addr: Addr) = Missing("not implemented yet");
@@ -333,64 +357,64 @@ syscalls! {
     185 security Misc () = Missing("never implemented in Linux");
     186 gettid Process () = Full => process::gettid;
     187 readahead Desc (fd: Fd, offset: I64, count: Len) = Full => sync::readahead;
-    188 setxattr File (path: Path, name: Path, value: InBuf<3>, size: Len, flags: I32) = Full => xattr::setxattr;
-    189 lsetxattr File (path: Path, name: Path, value: InBuf<3>, size: Len, flags: I32) = Full => xattr::lsetxattr;
-    190 fsetxattr Desc (fd: Fd, name: Path, value: InBuf<3>, size: Len, flags: I32) = Full => xattr::fsetxattr;
-    191 getxattr File (path: Path, name: Path, value: OutBuf<3>, size: Len) = Full => xattr::getxattr;
-    192 lgetxattr File (path: Path, name: Path, value: OutBuf<3>, size: Len) = Full => xattr::lgetxattr;
-    193 fgetxattr Desc (fd: Fd, name: Path, value: OutBuf<3>, size: Len) = Full => xattr::fgetxattr;
-    194 listxattr File (path: Path, list: OutBuf<2>, size: Len) = Full => xattr::listxattr;
-    195 llistxattr File (path: Path, list: OutBuf<2>, size: Len) = Full => xattr::llistxattr;
-    196 flistxattr Desc (fd: Fd, list: OutBuf<2>, size: Len) = Full => xattr::flistxattr;
-    197 removexattr File (path: Path, name: Path) = Full => xattr::removexattr;
-    198 lremovexattr File (path: Path, name: Path) = Full => xattr::lremovexattr;
-    199 fremovexattr Desc (fd: Fd, name: Path) = Full => xattr::fremovexattr;
-    200 tkill Signal (tid: Pid, sig: I32) = Full => signal::tkill;
-    201 time Time (tloc: Addr) = Full => clock::time;
-    202 futex Process (uaddr: Addr, op: U32, val: U32, timeout: Addr, uaddr2: Addr, val3: U32) = Partial("no WAIT_REQUEUE_PI; no priority inheritance") => futex::futex;
-    203 sched_setaffinity Process (pid: Pid, cpusetsize: U32, mask: Addr) = Partial("one processor") => sched::sched_setaffinity;
-    204 sched_getaffinity Process (pid: Pid, cpusetsize: U32, mask: Addr) = Full => sched::sched_getaffinity;
+    188 setxattr File (path: Path, name: Path as ArgKind::Str, value: InBuf<3>, size: Len, flags: I32 as names(&nf::XATTR)) = Full => xattr::setxattr;
+    189 lsetxattr File (path: Path, name: Path as ArgKind::Str, value: InBuf<3>, size: Len, flags: I32 as names(&nf::XATTR)) = Full => xattr::lsetxattr;
+    190 fsetxattr Desc (fd: Fd, name: Path as ArgKind::Str, value: InBuf<3>, size: Len, flags: I32 as names(&nf::XATTR)) = Full => xattr::fsetxattr;
+    191 getxattr File (path: Path, name: Path as ArgKind::Str, value: OutBuf<3> as out(S::Xattrs(3)), size: Len) = Full => xattr::getxattr;
+    192 lgetxattr File (path: Path, name: Path as ArgKind::Str, value: OutBuf<3> as out(S::Xattrs(3)), size: Len) = Full => xattr::lgetxattr;
+    193 fgetxattr Desc (fd: Fd, name: Path as ArgKind::Str, value: OutBuf<3> as out(S::Xattrs(3)), size: Len) = Full => xattr::fgetxattr;
+    194 listxattr File (path: Path, list: OutBuf<2> as out(S::Xattrs(2)), size: Len) = Full => xattr::listxattr;
+    195 llistxattr File (path: Path, list: OutBuf<2> as out(S::Xattrs(2)), size: Len) = Full => xattr::llistxattr;
+    196 flistxattr Desc (fd: Fd, list: OutBuf<2> as out(S::Xattrs(2)), size: Len) = Full => xattr::flistxattr;
+    197 removexattr File (path: Path, name: Path as ArgKind::Str) = Full => xattr::removexattr;
+    198 lremovexattr File (path: Path, name: Path as ArgKind::Str) = Full => xattr::lremovexattr;
+    199 fremovexattr Desc (fd: Fd, name: Path as ArgKind::Str) = Full => xattr::fremovexattr;
+    200 tkill Signal (tid: Pid, sig: I32 as ArgKind::Signal) = Full => signal::tkill;
+    201 time Time (tloc: Addr as out(S::Time)) -> Time = Full => clock::time;
+    202 futex Process (uaddr: Addr, op: U32 as by(R::Futex), val: U32 as ArgKind::Silent, timeout: Addr as ArgKind::Silent, uaddr2: Addr as ArgKind::Silent, val3: U32 as ArgKind::Silent) = Partial("no WAIT_REQUEUE_PI; no priority inheritance") => futex::futex;
+    203 sched_setaffinity Process (pid: Pid, cpusetsize: U32, mask: Addr as inp(S::CpuSet(1))) = Partial("one processor") => sched::sched_setaffinity;
+    204 sched_getaffinity Process (pid: Pid, cpusetsize: U32, mask: Addr as out(S::CpuSet(1))) = Full => sched::sched_getaffinity;
     205 set_thread_area Process (u_info: Addr) = Missing("32-bit only");
-    206 io_setup Misc (nr_events: U32, ctx_idp: Addr) = Full => aio::io_setup;
-    207 io_destroy Misc (ctx_id: U64) = Full => aio::io_destroy;
-    208 io_getevents Misc (ctx_id: U64, min_nr: I64, nr: I64, events: Addr, timeout: Addr) = Full => aio::io_getevents;
-    209 io_submit Misc (ctx_id: U64, nr: I64, iocbpp: Addr) = Partial("completes at once; polls are looked at when events are asked for") => aio::io_submit;
-    210 io_cancel Misc (ctx_id: U64, iocb: Addr, result: Addr) = Full => aio::io_cancel;
+    206 io_setup Misc (nr_events: U32, ctx_idp: Addr as out(S::Pointer)) = Full => aio::io_setup;
+    207 io_destroy Misc (ctx_id: U64 as ArgKind::Addr) = Full => aio::io_destroy;
+    208 io_getevents Misc (ctx_id: U64 as ArgKind::Addr, min_nr: I64, nr: I64, events: Addr as out(S::IoEvents), timeout: Addr as inp(S::Timespec)) = Full => aio::io_getevents;
+    209 io_submit Misc (ctx_id: U64 as ArgKind::Addr, nr: I64, iocbpp: Addr as inp(S::Iocbs(1))) = Partial("completes at once; polls are looked at when events are asked for") => aio::io_submit;
+    210 io_cancel Misc (ctx_id: U64 as ArgKind::Addr, iocb: Addr as inp(S::Iocb), result: Addr) = Full => aio::io_cancel;
     211 get_thread_area Process (u_info: Addr) = Missing("32-bit only");
     212 lookup_dcookie File (cookie: U64, buffer: Addr, len: Len) = Missing("removed in Linux 6.7");
-    213 epoll_create Desc (size: I32) = Full => epoll::epoll_create;
+    213 epoll_create Desc (size: I32) -> Fd = Full => epoll::epoll_create;
     214 epoll_ctl_old Desc () = Missing("never implemented in Linux");
     215 epoll_wait_old Desc () = Missing("never implemented in Linux");
-    216 remap_file_pages Memory (addr: Addr, size: Len, prot: U64, pgoff: U64, flags: U64) = Full => mmap::remap_file_pages;
-    217 getdents64 Desc (fd: Fd, dirp: Addr, count: U32) = Full => dir::getdents64;
+    216 remap_file_pages Memory (addr: Addr, size: Len, prot: U64 as names64(&nt::PROT), pgoff: U64, flags: U64 as by(R::MmapFlags)) = Full => mmap::remap_file_pages;
+    217 getdents64 Desc (fd: Fd, dirp: Addr as out(S::Dirents64), count: U32) = Full => dir::getdents64;
     218 set_tid_address Process (tidptr: Addr) = Full => process::set_tid_address;
-    219 restart_syscall Signal () = Full => signal::restart_syscall;
-    220 semtimedop Ipc (semid: I32, sops: Addr, nsops: U32, timeout: Addr) = Full => sem::semtimedop;
-    221 fadvise64 Desc (fd: Fd, offset: I64, len: I64, advice: I32) = Full => sync::fadvise64;
-    222 timer_create Time (clockid: I32, sevp: Addr, timerid: Addr) = Full => timer::timer_create;
-    223 timer_settime Time (timerid: I32, flags: I32, new_value: Addr, old_value: Addr) = Full => timer::timer_settime;
-    224 timer_gettime Time (timerid: I32, curr_value: Addr) = Full => timer::timer_gettime;
+    219 restart_syscall Signal () -> Saved = Full => signal::restart_syscall;
+    220 semtimedop Ipc (semid: I32, sops: Addr as inp(S::Sembufs(2)), nsops: U32, timeout: Addr as inp(S::Timespec)) = Full => sem::semtimedop;
+    221 fadvise64 Desc (fd: Fd, offset: I64, len: I64, advice: I32 as names(&nf::FADV)) = Full => sync::fadvise64;
+    222 timer_create Time (clockid: I32 as names(&nt::CLOCK), sevp: Addr as inp(S::Sigevent), timerid: Addr as out(S::TimerId)) = Full => timer::timer_create;
+    223 timer_settime Time (timerid: I32, flags: I32 as names(&nt::TIMER), new_value: Addr as inp(S::Itimerspec), old_value: Addr as out(S::Itimerspec)) = Full => timer::timer_settime;
+    224 timer_gettime Time (timerid: I32, curr_value: Addr as out(S::Itimerspec)) = Full => timer::timer_gettime;
     225 timer_getoverrun Time (timerid: I32) = Full => timer::timer_getoverrun;
     226 timer_delete Time (timerid: I32) = Full => timer::timer_delete;
-    227 clock_settime Time (clockid: I32, tp: Addr) = Partial("sleepers on the wall clock keep their deadline") => clock::clock_settime;
-    228 clock_gettime Time (clockid: I32, tp: Addr) = Full => clock::clock_gettime;
-    229 clock_getres Time (clockid: I32, res: Addr) = Full => clock::clock_getres;
-    230 clock_nanosleep Time (clockid: I32, flags: I32, request: Addr, remain: Addr) = Partial("CPU clocks in steps of 1 ms") => clock::clock_nanosleep;
+    227 clock_settime Time (clockid: I32 as names(&nt::CLOCK), tp: Addr as inp(S::Timespec)) = Partial("sleepers on the wall clock keep their deadline") => clock::clock_settime;
+    228 clock_gettime Time (clockid: I32 as names(&nt::CLOCK), tp: Addr as out(S::Timespec)) = Full => clock::clock_gettime;
+    229 clock_getres Time (clockid: I32 as names(&nt::CLOCK), res: Addr as out(S::Timespec)) = Full => clock::clock_getres;
+    230 clock_nanosleep Time (clockid: I32 as names(&nt::CLOCK), flags: I32 as names(&nt::TIMER), request: Addr as inp(S::Timespec), remain: Addr as by(R::Remain)) = Partial("CPU clocks in steps of 1 ms") => clock::clock_nanosleep;
     231 exit_group Process (status: I32) = Full => process::exit_group;
-    232 epoll_wait Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: I32) = Full => epoll::epoll_wait;
-    233 epoll_ctl Desc (epfd: Fd, op: I32, fd: Fd, event: Addr) = Full => epoll::epoll_ctl;
-    234 tgkill Signal (tgid: Pid, tid: Pid, sig: I32) = Full => signal::tgkill;
-    235 utimes File (path: Path, times: Addr) = Full => attr::utimes;
+    232 epoll_wait Desc (epfd: Fd, events: Addr as out(S::EpollEvents), maxevents: I32, timeout: I32) = Full => epoll::epoll_wait;
+    233 epoll_ctl Desc (epfd: Fd, op: I32 as names(&nf::EPOLL_CTL), fd: Fd, event: Addr as inp(S::EpollEvent)) = Full => epoll::epoll_ctl;
+    234 tgkill Signal (tgid: Pid, tid: Pid, sig: I32 as ArgKind::Signal) = Full => signal::tgkill;
+    235 utimes File (path: Path, times: Addr as inp(S::Timevals)) = Full => attr::utimes;
     236 vserver Misc () = Missing("never implemented in Linux");
-    237 mbind Memory (addr: Addr, len: U64, mode: U64, nodemask: Addr, maxnode: U64, flags: U32) = Partial("areas keep no policy of their own") => mempolicy::mbind;
-    238 set_mempolicy Memory (mode: I32, nodemask: Addr, maxnode: U64) = Full => mempolicy::set_mempolicy;
-    239 get_mempolicy Memory (mode: Addr, nodemask: Addr, maxnode: U64, addr: Addr, flags: U64) = Partial("areas keep no policy of their own") => mempolicy::get_mempolicy;
-    240 mq_open Ipc (name: Path, oflag: I32, mode: U32, attr: Addr) = Full => mqueue::mq_open;
-    241 mq_unlink Ipc (name: Path) = Full => mqueue::mq_unlink;
-    242 mq_timedsend Ipc (mqdes: Fd, msg_ptr: Addr, msg_len: Len, msg_prio: U32, abs_timeout: Addr) = Full => mqueue::mq_timedsend;
-    243 mq_timedreceive Ipc (mqdes: Fd, msg_ptr: Addr, msg_len: Len, msg_prio: Addr, abs_timeout: Addr) = Full => mqueue::mq_timedreceive;
-    244 mq_notify Ipc (mqdes: Fd, sevp: Addr) = Partial("no SIGEV_THREAD") => mqueue::mq_notify;
-    245 mq_getsetattr Ipc (mqdes: Fd, newattr: Addr, oldattr: Addr) = Full => mqueue::mq_getsetattr;
+    237 mbind Memory (addr: Addr, len: U64, mode: U64 as by(R::MpolMode), nodemask: Addr as inp(S::Nodes(4)), maxnode: U64, flags: U32 as names(&nt::MBIND)) = Partial("areas keep no policy of their own") => mempolicy::mbind;
+    238 set_mempolicy Memory (mode: I32 as by(R::MpolMode), nodemask: Addr as inp(S::Nodes(2)), maxnode: U64) = Full => mempolicy::set_mempolicy;
+    239 get_mempolicy Memory (mode: Addr as out(S::MpolMode), nodemask: Addr as out(S::Nodes(2)), maxnode: U64, addr: Addr, flags: U64 as names64(&nt::MPOL_GET)) = Partial("areas keep no policy of their own") => mempolicy::get_mempolicy;
+    240 mq_open Ipc (name: Path as ArgKind::Str, oflag: I32 as by(R::OpenFlags), mode: U32 as by(R::OpenMode(1)), attr: Addr as inp(S::MqAttr)) -> Fd = Full => mqueue::mq_open;
+    241 mq_unlink Ipc (name: Path as ArgKind::Str) = Full => mqueue::mq_unlink;
+    242 mq_timedsend Ipc (mqdes: Fd, msg_ptr: Addr as ArgKind::InBuf(2), msg_len: Len, msg_prio: U32, abs_timeout: Addr as inp(S::Timespec)) = Full => mqueue::mq_timedsend;
+    243 mq_timedreceive Ipc (mqdes: Fd, msg_ptr: Addr as ArgKind::OutBuf(2), msg_len: Len, msg_prio: Addr as out(S::Uint), abs_timeout: Addr as inp(S::Timespec)) = Full => mqueue::mq_timedreceive;
+    244 mq_notify Ipc (mqdes: Fd, sevp: Addr as inp(S::Sigevent)) = Partial("no SIGEV_THREAD") => mqueue::mq_notify;
+    245 mq_getsetattr Ipc (mqdes: Fd, newattr: Addr as inp(S::MqAttr), oldattr: Addr as out(S::MqAttr)) = Full => mqueue::mq_getsetattr;
     246 kexec_load Misc (entry: Addr, nr_segments: U64, segments: Addr, flags: U64) = Missing("not implemented yet");
     247 waitid Process (idtype: I32, id: Pid, infop: Addr, options: I32, rusage: Addr) = Full => process::waitid;
     248 add_key Misc (type_: Path, description: Path, payload: Addr, plen: Len, keyring: I32) = Full => keys::add_key;
@@ -401,16 +425,16 @@ syscalls! {
     253 inotify_init Desc () = Full => inotify::inotify_init;
     254 inotify_add_watch Desc (fd: Fd, path: Path, mask: U32) = Full => inotify::inotify_add_watch;
     255 inotify_rm_watch Desc (fd: Fd, wd: I32) = Full => inotify::inotify_rm_watch;
-    256 migrate_pages Memory (pid: Pid, maxnode: U64, old_nodes: Addr, new_nodes: Addr) = Full => mempolicy::migrate_pages;
-    257 openat File (dirfd: DirFd, path: Path, flags: I32, mode: U32) = Full => open::openat;
-    258 mkdirat File (dirfd: DirFd, path: Path, mode: U32) = Full => dir::mkdirat;
-    259 mknodat File (dirfd: DirFd, path: Path, mode: U32, dev: U32) = Full => link::mknodat;
-    260 fchownat File (dirfd: DirFd, path: Path, owner: U32, group: U32, flags: I32) = Full => attr::fchownat;
-    261 futimesat File (dirfd: DirFd, path: Path, times: Addr) = Full => attr::futimesat;
-    262 newfstatat File (dirfd: DirFd, path: Path, statbuf: Addr, flags: I32) = Full => stat::newfstatat;
-    263 unlinkat File (dirfd: DirFd, path: Path, flags: I32) = Full => link::unlinkat;
+    256 migrate_pages Memory (pid: Pid, maxnode: U64, old_nodes: Addr as inp(S::Nodes(1)), new_nodes: Addr as inp(S::Nodes(1))) = Full => mempolicy::migrate_pages;
+    257 openat File (dirfd: DirFd, path: Path, flags: I32 as by(R::OpenFlags), mode: U32 as by(R::OpenMode(2))) -> Fd = Full => open::openat;
+    258 mkdirat File (dirfd: DirFd, path: Path, mode: U32 as ArgKind::Perm) = Full => dir::mkdirat;
+    259 mknodat File (dirfd: DirFd, path: Path, mode: U32 as ArgKind::Mode, dev: U32 as by(R::MknodDev(2))) = Full => link::mknodat;
+    260 fchownat File (dirfd: DirFd, path: Path, owner: U32 as ArgKind::Id, group: U32 as ArgKind::Id, flags: I32 as names(&nf::AT)) = Full => attr::fchownat;
+    261 futimesat File (dirfd: DirFd, path: Path, times: Addr as inp(S::Timevals)) = Full => attr::futimesat;
+    262 newfstatat File (dirfd: DirFd, path: Path, statbuf: Addr as out(S::Stat), flags: I32 as names(&nf::AT)) = Full => stat::newfstatat;
+    263 unlinkat File (dirfd: DirFd, path: Path, flags: I32 as names(&nf::AT)) = Full => link::unlinkat;
     264 renameat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path) = Full => link::renameat;
-    265 linkat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: I32) = Full => link::linkat;
+    265 linkat File (olddirfd: DirFd, oldpath: Path, newdirfd: DirFd, newpath: Path, flags: I32 as names(&nf::AT)) = Full => link::linkat;
     266 symlinkat File (target: Path, newdirfd: DirFd, linkpath: Path) = Full => link::symlinkat;
     267 readlinkat File (dirfd: DirFd, path: Path, buf: OutBuf<3>, bufsiz: I32) = Full => link::readlinkat;
     268 fchmodat File (dirfd: DirFd, path: Path, mode: U32) = Full => attr::fchmodat;
@@ -419,11 +443,11 @@ syscalls! {
     271 ppoll Desc (fds: Addr, nfds: U32, tmo_p: Addr, sigmask: Addr, sigsetsize: Len) = Full => poll::ppoll;
     272 unshare Process (flags: U64) = Partial("of namespaces those of mounts and time") => process::unshare;
     273 set_robust_list Process (head: Addr, len: Len) = Full => futex::set_robust_list;
-    274 get_robust_list Process (pid: Pid, head_ptr: Addr, len_ptr: Addr) = Full => futex::get_robust_list;
-    275 splice Desc (fd_in: Fd, off_in: Addr, fd_out: Fd, off_out: Addr, len: Len, flags: U32) = Full => splice::splice;
-    276 tee Desc (fd_in: Fd, fd_out: Fd, len: Len, flags: U32) = Full => splice::tee;
-    277 sync_file_range Desc (fd: Fd, offset: I64, nbytes: I64, flags: U32) = Full => sync::sync_file_range;
-    278 vmsplice Desc (fd: Fd, iov: Addr, nr_segs: U64, flags: U32) = Full => splice::vmsplice;
+    274 get_robust_list Process (pid: Pid, head_ptr: Addr as out(S::Pointer), len_ptr: Addr as out(S::Long)) = Full => futex::get_robust_list;
+    275 splice Desc (fd_in: Fd, off_in: Addr as by(R::Splice), fd_out: Fd, off_out: Addr as by(R::Splice), len: Len, flags: U32 as names(&nf::SPLICE)) = Full => splice::splice;
+    276 tee Desc (fd_in: Fd, fd_out: Fd, len: Len, flags: U32 as names(&nf::SPLICE)) = Full => splice::tee;
+    277 sync_file_range Desc (fd: Fd, offset: I64, nbytes: I64, flags: U32 as names(&nf::SYNC_RANGE)) = Full => sync::sync_file_range;
+    278 vmsplice Desc (fd: Fd, iov: Addr as inp(S::Iovec(2)), nr_segs: U64, flags: U32 as names(&nf::SPLICE)) = Full => splice::vmsplice;
     279 move_pages Memory (pid: Pid, count: U64, pages: Addr, nodes: Addr, status: Addr, flags: I32) = Full => mempolicy::move_pages;
     280 utimensat File (dirfd: DirFd, path: Path, times: Addr, flags: I32) = Full => attr::utimensat;
     281 epoll_pwait Desc (epfd: Fd, events: Addr, maxevents: I32, timeout: I32, sigmask: Addr, sigsetsize: Len) = Full => epoll::epoll_pwait;
@@ -477,17 +501,17 @@ syscalls! {
     329 pkey_mprotect Memory (addr: Addr, len: Len, prot: U64, pkey: I32) = Partial("no protection keys") => mmap::pkey_mprotect;
     330 pkey_alloc Memory (flags: U64, access_rights: U64) = Partial("no protection keys") => mmap::pkey_alloc;
     331 pkey_free Memory (pkey: I32) = Partial("no protection keys") => mmap::pkey_free;
-    332 statx File (dirfd: DirFd, path: Path, flags: U32, mask: U32, statxbuf: Addr) = Full => stat::statx;
-    333 io_pgetevents Misc (ctx_id: U64, min_nr: I64, nr: I64, events: Addr, timeout: Addr, usig: Addr) = Full => aio::io_pgetevents;
-    334 rseq Process (rseq: Addr, rseq_len: U32, flags: I32, sig: U32) = Full => futex::rseq;
+    332 statx File (dirfd: DirFd, path: Path, flags: U32 as by(R::AtStatx), mask: U32 as names(&nf::STATX_MASK), statxbuf: Addr as out(S::Statx)) = Full => stat::statx;
+    333 io_pgetevents Misc (ctx_id: U64 as ArgKind::Addr, min_nr: I64, nr: I64, events: Addr as out(S::IoEvents), timeout: Addr as inp(S::Timespec), usig: Addr as inp(S::SigsetSized)) = Full => aio::io_pgetevents;
+    334 rseq Process (rseq: Addr, rseq_len: U32 as ArgKind::Hex32, flags: I32 as ArgKind::Hex32, sig: U32 as ArgKind::Hex32) = Full => futex::rseq;
     335 uretprobe Misc () = Full => machine::uretprobe;
-    424 pidfd_send_signal Signal (pidfd: Fd, sig: I32, info: Addr, flags: U32) = Full => pidfd::pidfd_send_signal;
-    425 io_uring_setup Desc (entries: U32, params: Addr) = Missing("not implemented yet");
+    424 pidfd_send_signal Signal (pidfd: Fd, sig: I32 as ArgKind::Signal, info: Addr as inp(S::Siginfo), flags: U32 as ArgKind::Hex32) = Full => pidfd::pidfd_send_signal;
+    425 io_uring_setup Desc (entries: U32, params: Addr) -> Fd = Missing("not implemented yet");
     426 io_uring_enter Desc (fd: Fd, to_submit: U32, min_complete: U32, flags: U32, argp: Addr, argsz: Len) = Missing("not implemented yet");
     427 io_uring_register Desc (fd: Fd, opcode: U32, arg: Addr, nr_args: U32) = Missing("not implemented yet");
-    428 open_tree File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");
+    428 open_tree File (dirfd: DirFd, path: Path, flags: U32 as ArgKind::Hex32) -> Fd = Missing("not implemented yet");
     429 move_mount File (from_dirfd: DirFd, from_path: Path, to_dirfd: DirFd, to_path: Path, flags: U32) = Missing("not implemented yet");
-    430 fsopen File (fsname: Path, flags: U32) = Missing("not implemented yet");
+    430 fsopen File (fsname: Path as ArgKind::Str, flags: U32 as ArgKind::Hex32) -> Fd = Missing("not implemented yet");
     431 fsconfig File (fd: Fd, cmd: U32, key: Path, value: Addr, aux: I32) = Missing("not implemented yet");
     432 fsmount File (fsfd: Fd, flags: U32, attr_flags: U32) = Missing("not implemented yet");
     433 fspick File (dirfd: DirFd, path: Path, flags: U32) = Missing("not implemented yet");

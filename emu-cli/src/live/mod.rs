@@ -49,6 +49,14 @@ impl Host for LiveHost {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
+    #[expect(clippy::disallowed_methods, reason = "this is the seam's other side")]
+    fn stamp(&mut self, _retired: u64) -> emu_syscalls::observe::Stamp {
+        let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        emu_syscalls::observe::Stamp {
+            monotonic_ns: ns(self.start.elapsed()),
+            realtime_ns: ns(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+        }
+    }
     fn entropy(&mut self, buf: &mut [u8]) {
         getrandom::fill(buf).expect("the host has a source of random numbers");
     }

@@ -5,6 +5,7 @@
 //! **Invariant**: nothing asynchronous reaches the machine by any other way; a top half only counts, queues and raises.
 
 use crate::kernel::Kernel;
+use crate::observe::{Event, hook};
 use crate::seam::{Direction, Host, HostEvent};
 use crate::task::signal;
 use crate::task::wait::{WaitKey, wake_expired};
@@ -113,6 +114,12 @@ impl Irqs {
 /// Top half of an interrupt without data.
 pub fn top_half(k: &mut Kernel, irq: Irq) {
     k.irq.counts[irq as usize] += 1;
+    if k.observer.on && k.observer.watch.machine {
+        let tid = k.sched.current.filter(|tid| k.tasks.contains(*tid));
+        let in_kernel = tid.filter(|tid| k.task(*tid).in_kernel);
+        let rip = in_kernel.map(|tid| k.user_regs(tid).ip);
+        k.observer.note(k.retired, || Event::Interrupt { tid, irq, rip });
+    }
     match irq {
         Irq::Timer => {
             k.irq.raise(SoftIrq::Timer);
@@ -139,12 +146,19 @@ pub fn run_softirqs(k: &mut Kernel, host: &mut dyn Host) {
     if k.irq.raised == 0 {
         return;
     }
+    if k.observer.on {
+        hook::stamp(k, host);
+    }
+    let daemon = k.sched.current.is_none() && !k.irq.events.is_empty() && k.irq.deferred > 0;
     if k.irq.take(SoftIrq::Timer) {
+        begins(k, SoftIrq::Timer, daemon);
         let now = k.time.monotonic(host, k.retired);
         wake_expired(k, now);
         run_timers(k, now);
+        ends(k, SoftIrq::Timer, daemon);
     }
     if k.irq.take(SoftIrq::Tasklet) {
+        begins(k, SoftIrq::Tasklet, daemon);
         let mut budget = BUDGET;
         while let Some(event) = k.irq.events.pop_front() {
             host_event(k, host, event);
@@ -157,11 +171,23 @@ pub fn run_softirqs(k: &mut Kernel, host: &mut dyn Host) {
             k.irq.deferred += 1;
             k.irq.raise(SoftIrq::Tasklet);
         }
+        ends(k, SoftIrq::Tasklet, daemon);
     }
     for softirq in [SoftIrq::Hi, SoftIrq::NetTx, SoftIrq::NetRx, SoftIrq::Block, SoftIrq::Sched, SoftIrq::Rcu]
     {
-        k.irq.take(softirq);
+        if k.irq.take(softirq) {
+            begins(k, softirq, daemon);
+            ends(k, softirq, daemon);
+        }
     }
+}
+
+fn begins(k: &mut Kernel, softirq: SoftIrq, daemon: bool) {
+    k.observer.note_machine(k.retired, || Event::SoftIrq { softirq, begins: true, daemon });
+}
+
+fn ends(k: &mut Kernel, softirq: SoftIrq, daemon: bool) {
+    k.observer.note_machine(k.retired, || Event::SoftIrq { softirq, begins: false, daemon });
 }
 
 /// The work for an event of the host: who waits for it is woken.

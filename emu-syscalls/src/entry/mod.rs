@@ -20,6 +20,8 @@ use crate::kernel::Kernel;
 use crate::mm::fault::{BadAccess, page_fault};
 use crate::mm::userfault;
 use crate::observe::Event;
+use crate::observe::inject::{self, Before};
+use crate::observe::{Event, hook};
 use crate::seam::Host;
 use crate::task::sighand::{SigInfo, sig};
 use crate::task::wait::{OnSignal, park};
@@ -325,10 +327,14 @@ pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
         *count += 1;
     }
     let call = Call { nr, args: [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9], ..Call::default() };
-    let retired = k.retired;
-    k.observer.note(retired, || Event::SyscallEnter { tid, call: call.clone() });
+    if k.observer.on {
+        hook::enter(k, host, tid, &call);
+    }
     if k.task(tid).work.traced && !ptrace::before_call(k, tid) {
         return;
+    }
+    if !k.observer.plan.is_empty() {
+        inject::decide(k, tid, &call);
     }
     run_call(k, host, tid, call);
 }
@@ -346,16 +352,26 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
     {
         return;
     }
+    if k.observer.on && call.runs > 0 {
+        hook::stamp(k, host);
+        k.observer.note(k.retired, || Event::Resumed { tid });
+    }
     call.runs += 1;
+    let before = tid;
+    let answer = if k.observer.plan.is_empty() { Before::Run } else { inject::before(k, host, tid) };
     let mut ctx = Ctx { k, host, tid, call };
-    let result = dispatch(&mut ctx);
+    let result = match answer {
+        Before::Run => dispatch(&mut ctx),
+        Before::Answer(result) => result.map_err(Stop::Errno),
+        Before::Wait(wait) => Err(Stop::Block(wait)),
+    };
     // `execve` in a thread that was not the leader changes the task's number.
     let Ctx { k, host, call, tid } = ctx;
     let value = match result {
         Ok(value) => Ok(value),
         Err(Stop::Errno(errno)) => Err(errno),
         Err(Stop::NoReturn) => {
-            k.observer.note(k.retired, || Event::SyscallExit { tid, call, result: Ok(0) });
+            hook::exit_elsewhere(k, host, before, tid, &call);
             if k.tasks.get(tid).is_some_and(|task| task.work.traced) {
                 ptrace::after_call(k, tid);
             }
@@ -374,6 +390,7 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
                 Err(errno)
             }
             None => {
+                hook::stamp(k, host);
                 k.observer.note(k.retired, || Event::Blocked { tid });
                 let task = k.task_mut(tid);
                 task.call = Some(call);
@@ -385,7 +402,21 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
             }
         },
     };
-    k.observer.note(k.retired, || Event::SyscallExit { tid, call, result: value });
+    let mut tampered = inject::Tampered::default();
+    if !k.observer.plan.is_empty() {
+        match inject::after(k, host, tid, value) {
+            Ok(done) => tampered = done,
+            Err(wait) => {
+                k.task_mut(tid).call = Some(call);
+                park(k, tid, wait);
+                return;
+            }
+        }
+    }
+    // Who is killed before it returns is told to have no result.
+    if k.observer.on && !signal::pending_set(k, tid).contains(crate::task::sighand::sig::KILL) {
+        hook::exit(k, host, tid, &call, value, tampered);
+    }
     if k.tasks.contains(tid) {
         if value.is_err_and(Errno::is_restart) {
             k.task_mut(tid).work.restart = true;
@@ -489,7 +520,10 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
     let rip = k.task(tid).cpu.rip;
     let retired = k.retired;
     k.irq.exceptions += 1;
-    k.observer.note(retired, || Event::Exception { tid, exception, rip });
+    if k.observer.on {
+        hook::stamp(k, host);
+        k.observer.note_machine(retired, || Event::Exception { tid, exception, rip });
+    }
     enter(k, tid, NO_SYSCALL);
     if exception.vector == Vector::PageFault {
         let access = if exception.error_code & pf::FETCH != 0 {
@@ -517,6 +551,7 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
         signal::force_fault(k, tid, exception, None);
     }
     leave(k, host, tid);
+    k.observer.note_machine(k.retired, || Event::Return { tid });
 }
 
 /// An instruction that emu does not know: loud, then #UD.

@@ -153,6 +153,12 @@ pub trait Host: Send + std::fmt::Debug {
     /// Fills with random bytes.
     fn entropy(&mut self, buf: &mut [u8]);
 
+    /// The clocks of whoever watches the machine ([`crate::observe`]). Nothing of them enters its state, so that a recording
+    /// need not hold them.
+    fn stamp(&mut self, retired: u64) -> crate::observe::Stamp {
+        crate::observe::Stamp { monotonic_ns: retired, realtime_ns: retired }
+    }
+
     /// What a stream is.
     fn stream_kind(&mut self, stream: Stream) -> StreamKind;
     /// Reads at most `max` bytes: empty at the end, `EAGAIN` if there is nothing now.

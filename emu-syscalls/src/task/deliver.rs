@@ -131,7 +131,10 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             }
         };
         let signo = info.signo;
-        k.observer.note(k.retired, || Event::Signal { tid, number: signo });
+        // SIGKILL is told by the end that it makes.
+        if k.observer.on && signo != sig::KILL {
+            k.observer.note(k.retired, || Event::Signal { tid, info: Box::new(info.clone()) });
+        }
         let sighand = k.task(tid).sighand;
         let action = signal::action_of(k, tid, signo);
         if action.handler == SIG_IGN {

@@ -49,6 +49,7 @@ pub fn exit_thread(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, status: u32
     fork::vfork_done(k, tid);
     let status = k.group(gid).exiting.unwrap_or(status);
 
+    crate::observe::hook::task_exited(k, tid, status);
     let resident = k.task(tid).mm.and_then(|id| k.mms.get(id)).map_or(0, |mm| k.mem.resident(mm.space));
     let task = k.task_mut(tid);
     task.exit_status = status;

@@ -163,6 +163,8 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
     }
     ctx.k.irq.forks += 1;
     trace_child(ctx, child, args);
+    let parent = ctx.tid;
+    ctx.k.observer.note(ctx.k.retired, || crate::observe::Event::Forked { parent, child });
     ctx.k.enqueue(child);
     if args.flags & flag::VFORK != 0 {
         ctx.call.done = u64::from(child.0);

@@ -45,6 +45,8 @@ pub fn stop_thread(k: &mut Kernel, tid: TaskId) {
     k.task_mut(tid).state = RunState::Stopped;
     k.sched.remove(tid);
     let gid = k.task(tid).group;
+    let signal = k.groups.get(gid).and_then(|group| group.stop.pending).unwrap_or(0);
+    k.observer.note(k.retired, || crate::observe::Event::Stopped { tid, signal });
     check_all_stopped(k, gid);
 }
 

@@ -54,6 +54,7 @@ pub fn send(k: &mut Kernel, to: To, info: SigInfo) -> Result<(), Errno> {
     let action = action_of(k, main, signo);
     let traced = task.trace.tracer.is_some() && signo != sig::KILL;
     if !traced && !task.blocked.contains(signo) && action.ignores(signo) && !sigwaits(k, gid, signo) {
+        crate::observe::hook::ignored(k, main, &info);
         return Ok(());
     }
     let limit = k.group(gid).rlimits[RLIMIT_SIGPENDING].0;

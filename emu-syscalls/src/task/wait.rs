@@ -190,6 +190,7 @@ pub fn unpark(k: &mut Kernel, tid: TaskId) -> bool {
     task.state = RunState::Runnable;
     k.waits.remove(tid, &wait);
     k.enqueue(tid);
+    k.observer.note_machine(k.retired, || crate::observe::Event::Woken { tid });
     true
 }
 

@@ -1,0 +1,83 @@
+//! `emu strace`: strace(1) with its own command line, on the machine's events.
+//!
+//! Neighbours: [`options`] reads the command line, [`tracer`] prints, [`crate::run`] runs the program. What calls and their
+//! arguments are comes from the kernel's table ([`emu_syscalls::observe`]).
+
+mod expr;
+mod json;
+mod options;
+mod output;
+mod summary;
+mod tracer;
+mod zone;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Parser;
+use emu_syscalls::observe::Watcher;
+
+use crate::args::Cli;
+use crate::run;
+use options::Usage;
+
+const HELP: &str = include_str!("help.txt");
+
+/// Runs `emu strace` with what was typed behind it.
+pub(crate) fn strace(args: &[OsString]) -> Result<u8> {
+    match traced(args) {
+        Ok(done) => done,
+        Err(Usage { message, .. }) if message.is_empty() => {
+            crate::report::print(HELP)?;
+            Ok(0)
+        }
+        Err(Usage { message, .. }) if message == "V" => {
+            crate::report::print(&format!(
+                "strace -- emu {}, with the command line and output of strace 6.1\n",
+                env!("CARGO_PKG_VERSION")
+            ))?;
+            Ok(0)
+        }
+        Err(Usage { message, hint }) => {
+            eprintln!("strace: {message}");
+            if hint {
+                eprintln!("Try 'emu strace -h' for more information.");
+            }
+            Ok(1)
+        }
+    }
+}
+
+fn traced(args: &[OsString]) -> Result<Result<u8>, Usage> {
+    let options = options::parse(args)?;
+    for remark in &options.remarks {
+        eprintln!("strace: {remark}");
+    }
+    let mut typed: Vec<OsString> = vec!["emu".into()];
+    typed.extend(options.run.iter().cloned());
+    let cli = Cli::try_parse_from(&typed).map_err(|error| {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        options::usage(line)
+    })?;
+    let mut run_args = cli.run;
+    run_args.unset = options.unset.clone();
+    let output = output::Output::new(&options)?;
+    Ok(run::run_watched(&run_args, move |machine, host, begun| {
+        let watch = options::watch(&options);
+        let watch = if options.follow {
+            watch
+        } else {
+            emu_syscalls::observe::Watch { only: Some(begun.tid), ..watch }
+        };
+        machine.kernel.observer.start(watch);
+        machine.kernel.observer.plan = Arc::new(options.plan.clone());
+        let mut tracer = tracer::Tracer::new(options, output, begun.tid);
+        let at = emu_syscalls::seam::Host::stamp(host, machine.kernel.retired);
+        tracer.started(&begun.program, &begun.argv, &begun.envp, at, &machine.kernel);
+        let watcher: Box<dyn Watcher> = Box::new(tracer);
+        machine.watcher = Some(watcher);
+        Ok(())
+    }))
+}

@@ -1,0 +1,472 @@
+//! `emu strace` against Debian's strace: the same static programs and options, compared line by line.
+//!
+//! What depends on the machine is normalised, and nothing else: addresses, process numbers, times, inode and device numbers,
+//! sizes of random choices. Tasks run in another order on another machine, so lines are compared task by task, with
+//! `<unfinished ...>` and `<... resumed>` put together.
+#![allow(clippy::disallowed_methods, reason = "tests work on the host")]
+#![allow(missing_docs, reason = "tests are named by what they show")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use emu_tests::{emu, fixtures, native, program, run, testbins};
+use regex_lite::{Captures, Regex};
+
+const STRACE: &str = "/usr/bin/strace";
+
+/// What depends on the machine, as patterns, and what stands for it.
+struct Normal {
+    rules: Vec<(Regex, &'static str)>,
+    /// Where process numbers stand.
+    pids: Vec<Regex>,
+}
+
+impl Normal {
+    fn new() -> Self {
+        let rule = |pattern: &str, with: &'static str| (Regex::new(pattern).expect("a pattern"), with);
+        let rules = vec![
+            // Addresses; short numbers in hexadecimal are flags and offsets, which are the same everywhere.
+            rule(r"\b0x[0-9a-f]{5,}\b", "ADDR"),
+            // Inode and device numbers, sizes of file systems and of memory, load.
+            rule(r"\b(st_ino|stx_ino|d_ino|d_off|st_blocks)=\d+", "$1=N"),
+            rule(r"\b(f_bsize|f_blocks|f_bfree|f_bavail|f_files|f_ffree)=\d+", "$1=N"),
+            rule(r"\b(uptime|totalram|freeram|sharedram|bufferram|procs)=\d+", "$1=N"),
+            rule(r"loads=\[[^]]*\]", "loads=[N]"),
+            rule(r"st_dev=makedev\([^)]*\)", "st_dev=N"),
+            rule(r"(RLIMIT_NPROC, NULL, )\{.*\}", "$1{N}"),
+            // Times and dates.
+            rule(r"\b(tv_sec|tv_nsec|tv_usec|st_[amc]time|st_[amc]time_nsec)=\d+( /\* \S+ \*/)?", "$1=N"),
+            rule(r"\b(si_utime|si_stime|tms_[a-z]+)=\d+( /\* \S+ s \*/)?", "$1=N"),
+            // Random bytes, names of the machine, ports, numbers of pipes and sockets.
+            rule(r#"getrandom\("[^"]*"(\.\.\.)?"#, "getrandom(R"),
+            rule(r#"nodename="[^"]*""#, "nodename=N"),
+            rule(r"htons\([1-9]\d*\)", "htons(N)"),
+            rule(r"(pipe:\[|socket:\[|UNIX[-A-Z]*:\[|->)\d+", "${1}N"),
+            rule(r"^getppid\(\)( +)= \d+", "getppid() = N"),
+        ];
+        let pids = [
+            r"(si_pid=|parent_tid=\[|l_pid=)(\d+)",
+            r"^((?:kill|tkill|wait4|getpgid|getsid|rt_sigqueueinfo|pidfd_open)\()(\d+)",
+            r"^((?:tgkill|setpgid|rt_tgsigqueueinfo)\()(\d+)",
+            r"^((?:tgkill|setpgid|rt_tgsigqueueinfo)\(\w+, )(\d+)",
+            r"^((?:getpid|gettid|getpgrp|setsid|getpgid|getsid|set_tid_address|clone|clone3|fork|vfork|wait4)\(.*= )(\d+)$",
+            r"^(\[ *\d+\] set_tid_address\(.*= )(\d+)",
+            r"^(set_tid_address\(.*= )(\d+) \(DELAYED\)",
+            r"^(futex\(ADDR, FUTEX_WAIT_BITSET[A-Z_|]*, )(\d+)",
+        ];
+        let pids = pids.iter().map(|pattern| Regex::new(pattern).expect("a pattern")).collect();
+        Normal { rules, pids }
+    }
+
+    /// One line with what depends on the machine taken out.
+    fn line(&self, line: &str, names: &BTreeMap<String, String>) -> String {
+        let mut line = line.to_owned();
+        for (pattern, with) in &self.rules {
+            line = pattern.replace_all(&line, *with).into_owned();
+        }
+        for pattern in &self.pids {
+            line = pattern
+                .replace_all(&line, |found: &Captures<'_>| {
+                    let number = &found[2];
+                    let other = if number.len() > 1 || number == "2" { "PID" } else { number };
+                    format!("{}{}", &found[1], names.get(number).map_or(other, String::as_str))
+                })
+                .into_owned();
+        }
+        // Columns depend on the width of what was replaced.
+        let parts: Vec<&str> = line.trim_end().split(" = ").map(str::trim_end).collect();
+        parts.join(" = ")
+    }
+}
+
+/// The lines of a trace by task: `-f -o` puts the number first. Parts of a call are put together.
+fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
+    let mut order: Vec<String> = Vec::new();
+    let mut tasks: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut pending: BTreeMap<String, String> = BTreeMap::new();
+    for line in trace.lines() {
+        // The host's vDSO answers these without a call.
+        if ["time(", "gettimeofday(", "clock_gettime("]
+            .iter()
+            .any(|call| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with(call))
+        {
+            continue;
+        }
+        let (pid, text) = match follow.then(|| line.split_once(' ')).flatten() {
+            Some((pid, text)) if pid.bytes().all(|b| b.is_ascii_digit()) => {
+                (pid.to_owned(), text.trim_start())
+            }
+            _ => (String::new(), line),
+        };
+        if !order.contains(&pid) {
+            order.push(pid.clone());
+        }
+        let lines = tasks.entry(pid.clone()).or_default();
+        if let Some(head) = text.strip_suffix(" <unfinished ...>") {
+            pending.insert(pid, head.to_owned());
+            continue;
+        }
+        if let Some(rest) = text.strip_prefix("<... ") {
+            let tail = rest.split_once(" resumed>").map_or("", |(_, tail)| tail);
+            let head = pending.remove(&pid).unwrap_or_default();
+            lines.push(format!("{head}{tail}"));
+            continue;
+        }
+        lines.push(text.to_owned());
+    }
+    let normal = Normal::new();
+    let mut pids: BTreeMap<String, String> = BTreeMap::new();
+    for (n, pid) in order.iter().enumerate() {
+        pids.insert(pid.clone(), format!("PID{n}"));
+    }
+    order
+        .iter()
+        .map(|pid| {
+            tasks.remove(pid).unwrap_or_default().iter().map(|line| normal.line(line, &pids)).collect()
+        })
+        .collect()
+}
+
+/// A static program made from a guest program's source.
+fn guest(name: &str) -> PathBuf {
+    static MADE: Mutex<()> = Mutex::new(());
+    let _made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("strace-{name}"));
+    if !program.exists() {
+        let source = testbins().join("guest").join(format!("{name}.c"));
+        let done = Command::new("cc")
+            .args(["-static", "-O1", "-pthread", "-w", "-o"])
+            .arg(&program)
+            .arg(source)
+            .status()
+            .expect("a C compiler runs");
+        assert!(done.success());
+    }
+    program
+}
+
+/// Both traces of one program.
+fn traces(options: &[&str], program: &Path, args: &[&str]) -> (String, String) {
+    let dir = tempfile::tempdir().expect("a fresh directory can be made");
+    let work = dir.path().join("work");
+    let trace = |emulated: bool| {
+        let _ = std::fs::remove_dir_all(&work);
+        std::fs::create_dir(&work).expect("a fresh directory can be made");
+        fixtures(&work);
+        let file = dir.path().join("trace");
+        let _ = std::fs::remove_file(&file);
+        let mut command = if emulated {
+            let mut command = Command::new(emu());
+            command.args(["strace", "--root", "/", "--cwd"]).arg(&work);
+            for (key, value) in
+                [("PATH", "/bin"), ("HOME", "/root"), ("TERM", "xterm"), ("LANG", "C"), ("TZ", "UTC")]
+            {
+                command.arg("-E").arg(format!("{key}={value}"));
+            }
+            command
+        } else {
+            Command::new(STRACE)
+        };
+        command.args(options).arg("-o").arg(&file).arg(program).args(args);
+        let _ = run(command, &work, b"");
+        std::fs::read_to_string(&file).unwrap_or_default()
+    };
+    (trace(false), trace(true))
+}
+
+/// Says how two traces differ, if they do.
+fn difference(options: &[&str], program: &Path, args: &[&str]) -> Option<String> {
+    let (theirs, ours) = traces(options, program, args);
+    let follow = options.iter().any(|option| option.starts_with("-f"));
+    let (theirs, ours) = (by_task(&theirs, follow), by_task(&ours, follow));
+    if theirs == ours && !theirs.is_empty() {
+        return None;
+    }
+    let mut text = format!("### strace {} {} {}\n", options.join(" "), program.display(), args.join(" "));
+    for n in 0..theirs.len().max(ours.len()) {
+        let (a, b) = (theirs.get(n), ours.get(n));
+        let empty = Vec::new();
+        let (a, b) = (a.unwrap_or(&empty), b.unwrap_or(&empty));
+        for at in 0..a.len().max(b.len()) {
+            let (x, y) =
+                (a.get(at).map_or("(none)", String::as_str), b.get(at).map_or("(none)", String::as_str));
+            if x != y {
+                text.push_str(&format!("task {n} line {at}:\n  strace: {x}\n  emu:    {y}\n"));
+                break;
+            }
+        }
+    }
+    Some(text)
+}
+
+const BUSYBOX: &str = "/usr/bin/busybox";
+const BASH: &str = "/bin/bash-static";
+
+/// Cases of a list: `options | program | arguments`, a line each; `guest:NAME` is a program of `testbins/guest`.
+fn compare(list: &str) {
+    if !native()
+        || program("strace", &[STRACE], "strace").is_none()
+        || program("strace", &[BUSYBOX], "busybox-static").is_none()
+        || program("strace", &[BASH], "bash-static").is_none()
+    {
+        return;
+    }
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for line in list.lines().filter(|line| !line.trim().is_empty()) {
+        let mut parts = line.split('|').map(str::trim);
+        let options: Vec<&str> = parts.next().unwrap_or_default().split_whitespace().collect();
+        let named = parts.next().unwrap_or_default();
+        let path = match named {
+            "busybox" => PathBuf::from(BUSYBOX),
+            "bash" => PathBuf::from(BASH),
+            other => guest(other.trim_start_matches("guest:")),
+        };
+        let args: Vec<&str> = parts.collect();
+        count += 1;
+        failures.extend(difference(&options, &path, &args));
+    }
+    assert!(failures.is_empty(), "{} of {count} differ\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn programs_that_read_and_write_files() {
+    compare(
+        "
+        | busybox | cat | a.txt | b.txt
+        -v | busybox | cat | a.txt
+        | busybox | cat | nosuchfile
+        | busybox | sort | words
+        | busybox | grep | ap | words
+        | busybox | head | -n | 1 | words
+        | busybox | tail | -n | 2 | words
+        | busybox | wc | words
+        | busybox | cp | a.txt | c.txt
+        | busybox | mv | a.txt | c.txt
+        | busybox | rm | a.txt
+        | busybox | mkdir | d
+        | busybox | touch | t
+        | busybox | ln | -s | a | b
+        | busybox | chmod | 600 | a.txt
+        | busybox | dd | if=a.txt | of=o | bs=4
+        | busybox | md5sum | a.txt
+        | busybox | ls | -l | a.txt
+        | busybox | id
+        | busybox | pwd
+        | busybox | sleep | 0.1
+        | busybox | date
+        ",
+    );
+}
+
+#[test]
+fn how_values_are_printed() {
+    compare(
+        "
+        -s 5 | busybox | cat | a.txt
+        -x | busybox | cat | a.txt
+        -xx | busybox | cat | a.txt
+        -y | busybox | cat | a.txt
+        -yy | busybox | cat | a.txt
+        -X raw | busybox | cat | a.txt
+        -X verbose | busybox | cat | a.txt
+        -n | busybox | cat | a.txt
+        -a 20 | busybox | cat | a.txt
+        -e raw=openat | busybox | cat | a.txt
+        -e read=3 -e write=1 | busybox | head | -c | 5 | a.txt
+        -q -q | busybox | true
+        -e quiet=exit | busybox | true
+        ",
+    );
+}
+
+#[test]
+fn which_calls_are_printed() {
+    compare(
+        "
+        -e trace=file | busybox | cat | a.txt
+        -e trace=%desc | busybox | cat | a.txt
+        -e trace=%memory | busybox | cat | a.txt
+        -e trace=!read,write | busybox | cat | a.txt
+        -e trace=/^(open|close) | busybox | cat | a.txt
+        -z | busybox | cat | nosuchfile | a.txt
+        -Z | busybox | cat | nosuchfile | a.txt
+        -e status=failed | busybox | cat | nosuchfile | a.txt
+        -P a.txt | busybox | cat | a.txt | b.txt
+        -f -e trace=%process | guest:exec
+        -f -e trace=%creds | guest:faults
+        -f -e trace=%desc | guest:epoll_nested
+        -f -e trace=%file | guest:rename
+        -f -e trace=%stat | guest:rename
+        -f -e trace=rename,/^link | guest:rename
+        -f -e trace=%network | guest:select
+        -f -e trace=!all | guest:faults
+        ",
+    );
+}
+
+#[test]
+fn processes_threads_and_signals() {
+    compare(
+        "
+        -f | busybox | sh | -c | cat a.txt; sort words
+        -f | guest:faults
+        -f | guest:smc
+        -f | guest:lock
+        -f | guest:kernel_address
+        -f | guest:epoll_nested
+        -f | guest:poll_masks
+        -q -f | busybox | sh | -c | /usr/bin/busybox true
+        ",
+    );
+}
+
+#[test]
+fn calls_that_are_tampered_with() {
+    compare(
+        "
+        -e inject=write:error=ENOSPC | busybox | echo | hi
+        -e inject=openat:error=EACCES:when=1 | busybox | cat | a.txt
+        -e fault=close:when=2+ | busybox | cat | a.txt
+        -e inject=read:retval=0:when=2 | busybox | cat | a.txt
+        -e inject=write:retval=3 | busybox | echo | hi
+        -e inject=brk:error=ENOMEM:when=3 | busybox | true
+        -e inject=write:signal=USR1 | busybox | echo | hi
+        -e inject=all:delay_enter=1 | busybox | true
+        -f -e inject=mkdir:error=EROFS | guest:faults
+        ",
+    );
+}
+
+/// Columns of `-c` that do not depend on time.
+fn counts(trace: &str) -> Vec<String> {
+    trace.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn statistics_match() {
+    if !native() || program("strace", &[STRACE], "strace").is_none() {
+        return;
+    }
+    let busybox = Path::new(BUSYBOX);
+    for (options, args) in [
+        (&["-c", "-S", "name", "-U", "calls,errors,name"][..], &["cat", "a.txt", "nosuch"][..]),
+        (
+            &["-f", "-c", "-S", "name", "-U", "name,calls,errors"],
+            &["sh", "-c", "cat a.txt | sort; cat b.txt"],
+        ),
+        (&["-w", "-c", "-S", "name", "-U", "calls,name"], &["grep", "-r", "o", "tree"]),
+    ] {
+        let (theirs, ours) = traces(options, busybox, args);
+        assert_eq!(counts(&theirs), counts(&ours), "{options:?} {args:?}");
+    }
+    // With times, all but the times.
+    let (_, ours) = traces(&["-c"], busybox, &["cat", "a.txt"]);
+    assert!(ours.starts_with("% time     seconds  usecs/call     calls    errors syscall\n"), "{ours}");
+    assert!(ours.contains("\n100.00 "), "{ours}");
+}
+
+/// Runs `emu strace` and gives what it said on standard error.
+fn said(args: &[&str]) -> (String, i32) {
+    let dir = tempfile::tempdir().expect("a fresh directory can be made");
+    let mut command = Command::new(emu());
+    command.arg("strace").args(args);
+    let outcome = run(command, dir.path(), b"");
+    (String::from_utf8_lossy(&outcome.stderr).into_owned(), outcome.status)
+}
+
+#[test]
+fn mistakes_get_straces_messages() {
+    if !native() || program("strace", &[STRACE], "strace").is_none() {
+        return;
+    }
+    for args in [
+        &["-e", "trace=foo", "x"][..],
+        &["-e", "inject=foo:error=EIO", "x"],
+        &["-e", "inject=write:when=x", "x"],
+        &["-e", "inject=write:error=EFOO", "x"],
+        &["-e", "inject=write", "x"],
+        &["-e", "signal=FOO", "x"],
+        &["-e", "status=foo", "x"],
+        &["-e", "read=x", "x"],
+        &["-s", "x", "x"],
+        &["-a", "x", "x"],
+        &["-X", "foo", "x"],
+        &["-S", "foo", "-c", "x"],
+        &["-c", "-ff", "x"],
+        &["-o", "/nonexistent/x", "x"],
+        &["-Q", "x"],
+        &["-p", "x"],
+        &[],
+    ] {
+        let theirs = Command::new(STRACE).args(args).output().expect("strace runs");
+        let theirs = String::from_utf8_lossy(&theirs.stderr).into_owned();
+        let (ours, status) = said(args);
+        assert_eq!(theirs.lines().next(), ours.lines().next(), "{args:?}");
+        assert_ne!(status, 0, "{args:?}");
+    }
+}
+
+#[test]
+fn conditions_choose_what_is_injected() {
+    let Some(busybox) = program("strace", &[BUSYBOX], "busybox-static") else { return };
+    let busybox = busybox.display().to_string();
+    let rule = "inject=write:error=ENOSPC:if=fd==2";
+    let (trace, _) = said(&["-e", "trace=write", "-e", rule, &busybox, "echo", "hi"]);
+    assert!(trace.contains("write(1, \"hi\\n\", 3)                     = 3\n"), "{trace}");
+    let rule = "inject=write:error=ENOSPC:if=fd==1:if=count>=3";
+    let (trace, _) = said(&["-e", "trace=write", "-e", rule, &busybox, "echo", "hi"]);
+    assert!(trace.contains("= -1 ENOSPC (No space left on device) (INJECTED)"), "{trace}");
+}
+
+#[test]
+fn a_full_disk_behind_the_trace_does_not_disturb_the_guest() {
+    let Some(busybox) = program("strace", &[BUSYBOX], "busybox-static") else { return };
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    for target in ["/dev/full", "|true"] {
+        let dir = tempfile::tempdir().expect("a fresh directory can be made");
+        fixtures(dir.path());
+        let mut command = Command::new(emu());
+        command.args(["strace", "-o", target]).arg(&busybox).args(["cat", "a.txt"]);
+        let outcome = run(command, dir.path(), b"");
+        assert_eq!(outcome.stdout, b"one\ntwo\nthree\nfour\n", "{target}");
+        assert_eq!(outcome.status, 0, "{target}");
+    }
+}
+
+#[test]
+fn watching_changes_no_instruction_count() {
+    let Some(busybox) = program("strace", &[BUSYBOX], "busybox-static") else { return };
+    let dir = tempfile::tempdir().expect("a fresh directory can be made");
+    fixtures(dir.path());
+    let instructions = |traced: bool| {
+        let stats = dir.path().join(format!("stats-{traced}"));
+        let mut command = Command::new(emu());
+        if traced {
+            command.args(["strace", "-f", "-v", "-yy", "-o"]).arg(dir.path().join("trace"));
+        }
+        command.arg("--stats").arg(&stats).arg(&busybox).args(["md5sum", "a.txt", "b.txt", "words"]);
+        let _ = run(command, dir.path(), b"");
+        let text = std::fs::read_to_string(&stats).expect("counts were written");
+        let counts: serde_json::Value = serde_json::from_str(&text).expect("they are JSON");
+        counts["instructions"].clone()
+    };
+    assert_eq!(instructions(false), instructions(true));
+}
+
+#[test]
+fn each_line_of_json_is_an_object() {
+    let Some(busybox) = program("strace", &[BUSYBOX], "busybox-static") else { return };
+    let busybox = busybox.display().to_string();
+    let (trace, _) = said(&["--json", &busybox, "echo", "hi"]);
+    let lines: Vec<serde_json::Value> =
+        trace.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    let write = lines.iter().find(|line| line["syscall"] == "write").expect("a write");
+    assert_eq!(write["args"], serde_json::json!(["1", "\"hi\\n\"", "3"]));
+    assert_eq!(write["result"], 3);
+    assert_eq!(lines.last().expect("lines")["type"], "exit");
+}
