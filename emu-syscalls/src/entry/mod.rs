@@ -19,7 +19,6 @@ use crate::ctx::{Call, Ctx, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::mm::fault::{BadAccess, page_fault};
 use crate::mm::userfault;
-use crate::observe::Event;
 use crate::observe::inject::{self, Before};
 use crate::observe::{Event, hook};
 use crate::seam::Host;
