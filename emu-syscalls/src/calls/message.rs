@@ -8,7 +8,8 @@ use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::FileId;
 use crate::file::fdtable::{get_file, put_file};
 use crate::net::addr::{self, Address};
-use crate::net::transfer::{Received, Take, recv_some, send_some, waits};
+use crate::net::control::{self, Outgoing};
+use crate::net::transfer::{Along, Received, Take, recv_some, recv_urgent, send_some, send_urgent, waits};
 use crate::net::unix::ucred;
 use crate::net::{Domain, Kind, SocketId, State, Ucred};
 
@@ -146,7 +147,7 @@ pub(crate) fn sendto(
     socket_of(ctx, sockfd)?;
     let name = if dest_addr == Addr::NULL { Vec::new() } else { addr::read_raw(ctx, dest_addr, addrlen.0)? };
     let creds = ucred(ctx);
-    send(ctx, sockfd, &iov, flags.0, &name, (&[], creds))
+    send(ctx, sockfd, &iov, flags.0, &name, (&[], creds, Outgoing::default()))
 }
 
 /// `sendmsg(2)`
@@ -162,8 +163,8 @@ fn send_header(ctx: &mut Ctx<'_>, sockfd: Fd, msg: Addr, flags: u32) -> SysResul
     } else {
         addr::read_raw(ctx, header.name, header.name_len.min(128))?
     };
-    let (files, creds) = read_control(ctx, sockfd, &header)?;
-    send(ctx, sockfd, &header.iov, flags, &name, (&files, creds))
+    let (files, creds, out) = read_control(ctx, sockfd, &header)?;
+    send(ctx, sockfd, &header.iov, flags, &name, (&files, creds, out))
 }
 
 /// Sends a whole message, or all bytes for a stream; progress is in `ctx.call.done`.
@@ -173,19 +174,18 @@ fn send(
     iov: &[(Addr, u64)],
     flags: u32,
     name: &[u8],
-    along: (&[FileId], Ucred),
+    along: Along<'_>,
 ) -> SysResult {
     let (file, id) = socket_of(ctx, sockfd)?;
-    if flags & msg::OOB != 0 {
-        // Only byte streams know urgent data.
-        let stream = ctx.k.net.get(id)?.kind == Kind::Stream;
-        return Err(if stream { Stop::Unsupported("MSG_OOB") } else { Errno::EOPNOTSUPP.into() });
-    }
     if flags & msg::FASTOPEN != 0 {
         return Err(Stop::Unsupported("MSG_FASTOPEN"));
     }
     let socket = ctx.k.net.get(id)?;
     let (domain, kind, state) = (socket.domain, socket.kind, socket.state);
+    let urgent = flags & msg::OOB != 0;
+    if urgent && kind != Kind::Stream {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
     let to = match (name.is_empty(), domain, kind) {
         (true, ..) => None,
         // TCP looks at no name.
@@ -202,7 +202,7 @@ fn send(
     };
     let nonblock = nonblocking(ctx, file) || flags & msg::DONTWAIT != 0;
     let wait = waits(ctx, id, nonblock, true)?;
-    let result = send_all(ctx, id, iov, kind, to.as_ref(), along, wait);
+    let result = send_all(ctx, id, iov, (kind, urgent), to.as_ref(), along, wait);
     let broken = result == Err(Stop::Errno(Errno::EPIPE));
     if broken && kind != Kind::Dgram && flags & msg::NOSIGNAL == 0 {
         crate::task::signal::send_sigpipe(ctx.k, ctx.tid);
@@ -226,9 +226,9 @@ fn send_all(
     ctx: &mut Ctx<'_>,
     id: SocketId,
     iov: &[(Addr, u64)],
-    kind: Kind,
+    (kind, urgent): (Kind, bool),
     to: Option<&Address>,
-    along: (&[FileId], Ucred),
+    along: Along<'_>,
     wait: crate::net::unix::Waits,
 ) -> SysResult {
     let total = total(iov);
@@ -248,14 +248,23 @@ fn send_all(
         send_check(ctx, id)?;
         return Ok(0);
     }
-    while ctx.call.done < total {
-        let data = gather(ctx, iov, ctx.call.done, STEP)?;
+    // The last byte of a MSG_OOB is the urgent one.
+    let plain = total - u64::from(urgent);
+    while ctx.call.done < plain {
+        let left = usize::try_from(plain - ctx.call.done).unwrap_or(usize::MAX);
+        let data = gather(ctx, iov, ctx.call.done, STEP.min(left))?;
         let files = if ctx.call.done == 0 { along.0 } else { &[] };
-        let sent = send_some(ctx, id, &data, to, (files, along.1), wait)?;
+        let sent = send_some(ctx, id, &data, to, (files, along.1, along.2), wait)?;
         for file in files {
             get_file(ctx.k, *file);
         }
         ctx.call.done += sent as u64;
+    }
+    if urgent {
+        if let Some(byte) = gather(ctx, iov, plain, 1)?.first() {
+            send_urgent(ctx, id, *byte, along, wait)?;
+        }
+        ctx.call.done += 1;
     }
     Ok(ctx.call.done)
 }
@@ -271,19 +280,25 @@ fn send_check(ctx: &Ctx<'_>, id: SocketId) -> Result<(), Errno> {
 }
 
 /// Control messages of a send: files (borrowed, not counted yet) and credentials.
-fn read_control(ctx: &mut Ctx<'_>, sockfd: Fd, header: &Header) -> Result<(Vec<FileId>, Ucred), Stop> {
+fn read_control(
+    ctx: &mut Ctx<'_>,
+    sockfd: Fd,
+    header: &Header,
+) -> Result<(Vec<FileId>, Ucred, Outgoing), Stop> {
     let (_, id) = socket_of(ctx, sockfd)?;
     let mut creds = ucred(ctx);
     let mut files = Vec::new();
+    let mut out = Outgoing::default();
     if header.control == Addr::NULL || header.control_len == 0 {
-        return Ok((files, creds));
+        return Ok((files, creds, out));
     }
     if header.control_len > MAX_CONTROL {
         return Err(Errno::ENOBUFS.into());
     }
     let mut raw = vec![0; usize::try_from(header.control_len).map_err(|_| Errno::ENOBUFS)?];
     ctx.read_user(header.control, &mut raw)?;
-    let unix = ctx.k.net.get(id)?.domain == Domain::Unix;
+    let domain = ctx.k.net.get(id)?.domain;
+    let unix = domain == Domain::Unix;
     let mut rest = &raw[..];
     while let Some((head, _)) = rest.split_first_chunk::<16>() {
         let word = |at: usize| i32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -308,11 +323,11 @@ fn read_control(ctx: &mut Ctx<'_>, sockfd: Fd, header: &Header) -> Result<(Vec<F
             (SOL_SOCKET, _) if unix => return Err(Errno::EINVAL.into()),
             _ if unix => {}
             (SOL_SOCKET, SCM_RIGHTS | SCM_CREDENTIALS) => {}
-            _ => return Err(Stop::Unsupported("control messages of internet sockets")),
+            _ => control::read(domain, &mut out, level, kind, body)?,
         }
         rest = rest.get(len.next_multiple_of(8)..).unwrap_or_default();
     }
-    Ok((files, creds))
+    Ok((files, creds, out))
 }
 
 /// Credentials that a sender claims. `EPERM` if they are not its own.
@@ -399,10 +414,13 @@ fn source(ctx: &Ctx<'_>, sockfd: Fd, received: &Received) -> Result<Vec<u8>, Err
 fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Result<(u64, Received), Stop> {
     let (file, id) = socket_of(ctx, sockfd)?;
     if flags & msg::OOB != 0 {
-        // Nothing urgent ever comes.
-        let socket = ctx.k.net.get(id)?;
-        let knows = socket.kind == Kind::Stream || matches!(socket.domain, Domain::Inet | Domain::Inet6);
-        return Err(if knows { Errno::EINVAL } else { Errno::EOPNOTSUPP }.into());
+        let take = if flags & msg::PEEK != 0 { Take::Peek } else { Take::Consume };
+        let received = recv_urgent(ctx, id, take)?;
+        let room = total(iov);
+        if room > 0 {
+            scatter(ctx, iov, 0, &received.data)?;
+        }
+        return Ok((room.min(1), received));
     }
     if flags & msg::ERRQUEUE != 0 {
         return Err(Errno::EAGAIN.into());
@@ -470,6 +488,9 @@ fn recv_header(ctx: &mut Ctx<'_>, sockfd: Fd, at: Addr, flags: u32) -> SysResult
     let (value, received) = recv(ctx, sockfd, &header.iov, flags)?;
     let room = total(&header.iov);
     let mut out_flags = flags & msg::CMSG_CLOEXEC;
+    if received.urgent {
+        out_flags |= msg::OOB;
+    }
     let kind = ctx.k.net.get(id)?.kind;
     if kind != Kind::Stream && received.full_len as u64 > room {
         out_flags |= msg::TRUNC;
@@ -505,7 +526,7 @@ fn write_control(
     if socket.domain == Domain::Unix && socket.opts.passcred {
         let creds = received.creds;
         let body: Vec<u8> = [creds.pid, creds.uid, creds.gid].iter().flat_map(|n| n.to_le_bytes()).collect();
-        let (used, short) = put_control(ctx, header.control, at, room, SCM_CREDENTIALS, &body)?;
+        let (used, short) = put_control(ctx, header.control, at, room, (SOL_SOCKET, SCM_CREDENTIALS), &body)?;
         at += used;
         cut |= short;
     }
@@ -523,7 +544,24 @@ fn write_control(
             }
         }
         if !numbers.is_empty() {
-            let (used, short) = put_control(ctx, header.control, at, room, SCM_RIGHTS, &numbers)?;
+            let (used, short) =
+                put_control(ctx, header.control, at, room, (SOL_SOCKET, SCM_RIGHTS), &numbers)?;
+            at += used;
+            cut |= short;
+        }
+    }
+    let socket = ctx.k.net.get(id)?;
+    if socket.is_inet() && socket.kind == Kind::Dgram {
+        let from = match &received.from {
+            Some(Address::Ip(ip, _)) => Some(*ip),
+            _ => None,
+        };
+        let port = match &socket.local {
+            Some(Address::Ip(_, port)) => *port,
+            _ => 0,
+        };
+        for (level, kind, body) in control::list(socket, from, port, received.packet) {
+            let (used, short) = put_control(ctx, header.control, at, room, (level, kind), &body)?;
             at += used;
             cut |= short;
         }
@@ -531,13 +569,13 @@ fn write_control(
     Ok((at, cut))
 }
 
-/// Writes one control message of SOL_SOCKET at offset `at`: bytes used, and whether it was cut.
+/// Writes one control message (level, type) at offset `at`: bytes used, and whether it was cut.
 fn put_control(
     ctx: &mut Ctx<'_>,
     control: Addr,
     at: u64,
     room: u64,
-    kind: i32,
+    (level, kind): (i32, i32),
     body: &[u8],
 ) -> Result<(u64, bool), Errno> {
     let left = room.saturating_sub(at);
@@ -547,7 +585,7 @@ fn put_control(
     let whole = 16 + body.len() as u64;
     let len = whole.min(left);
     let mut bytes = len.to_le_bytes().to_vec();
-    bytes.extend_from_slice(&SOL_SOCKET.to_le_bytes());
+    bytes.extend_from_slice(&level.to_le_bytes());
     bytes.extend_from_slice(&kind.to_le_bytes());
     bytes.extend_from_slice(body);
     bytes.truncate(usize::try_from(len).unwrap_or(0));

@@ -10,7 +10,7 @@ use crate::file::{File, FileId, OpenFile, flags};
 use crate::net::addr::{self, Address};
 use crate::net::transfer::waits;
 use crate::net::unix::ucred;
-use crate::net::{Domain, Kind, Socket, SocketId, State, inet, netlink, option, shut, unix};
+use crate::net::{Domain, Kind, Socket, SocketId, State, inet, netlink, option, packet, shut, unix};
 use crate::task::wait::WaitKey;
 
 const SOCK_STREAM: i32 = 1;
@@ -67,7 +67,8 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
                 (SOCK_RAW, _) if ctx.task().creds.cap_effective & CAP_NET_RAW == 0 => {
                     Err(Errno::EPERM.into())
                 }
-                (SOCK_RAW, _) => Err(unsupported(ctx, "raw internet sockets".to_owned(), Errno::EPERM)),
+                (SOCK_RAW, 1..=255) => Ok((domain, Kind::Dgram, protocol)),
+                (SOCK_RAW, _) => Err(Errno::EPROTONOSUPPORT.into()),
                 // ICMP "ping" sockets: allowed to no group by default.
                 (SOCK_DGRAM, 1 | 58) => Err(Errno::EACCES.into()),
                 (SOCK_STREAM | SOCK_DGRAM, 132 | 136 | 262) => {
@@ -78,7 +79,7 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
             }
         }
         16 => match (number, protocol) {
-            (SOCK_RAW | SOCK_DGRAM, 0) => Ok((Domain::Netlink, Kind::Dgram, 0)),
+            (SOCK_RAW | SOCK_DGRAM, 0 | netlink::SOCK_DIAG) => Ok((Domain::Netlink, Kind::Dgram, protocol)),
             (SOCK_RAW | SOCK_DGRAM, other) => {
                 Err(unsupported(ctx, format!("netlink protocol {other}"), Errno::EPROTONOSUPPORT))
             }
@@ -96,10 +97,17 @@ pub(crate) fn socket(ctx: &mut Ctx<'_>, domain: I32, type_: I32, protocol: I32) 
     let owner = ucred(ctx);
     let mut socket = Socket::new(domain, kind, protocol, owner);
     socket.landlock = ctx.task().landlock.clone();
-    if domain == Domain::Netlink {
+    if domain == Domain::Netlink || number == SOCK_RAW && domain != Domain::Unix {
         socket.type_number = number;
     }
+    let raw = socket.is_raw();
+    if raw {
+        socket.local = Some(packet::fresh_name(domain, protocol));
+    }
     let socket = ctx.k.net.sockets.insert(socket);
+    if raw {
+        ctx.k.net.raw.insert(socket);
+    }
     let fd = ctx.install(File::Socket(SocketFile { socket }), status, cloexec)?;
     Ok(fd_result(fd))
 }
@@ -218,10 +226,15 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, sockfd: Fd, addr: Addr, addrlen: I32) -
 
 /// `connect(2)` to AF_UNSPEC: no default peer any more.
 fn disconnect(ctx: &mut Ctx<'_>, id: SocketId, kind: Kind) -> SysResult {
-    if kind != Kind::Dgram {
-        return Err(Stop::Unsupported("connect to AF_UNSPEC on a connected stream"));
-    }
     let socket = ctx.k.net.get_mut(id)?;
+    match (socket.domain, kind) {
+        (Domain::Inet | Domain::Inet6, _) => {
+            inet::disconnect(ctx.k, id)?;
+            return Ok(0);
+        }
+        (Domain::Unix, Kind::Stream | Kind::SeqPacket) => return Err(Errno::EINVAL.into()),
+        _ => {}
+    }
     socket.remote = None;
     socket.state = State::Unconnected;
     if let Some(peer) = socket.peer.take() {

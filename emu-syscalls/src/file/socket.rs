@@ -5,6 +5,7 @@ use crate::arg::{Addr, DirFd};
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::file::{FileId, FileOps, Ready, flags};
 use crate::kernel::Kernel;
+use crate::net::control::Outgoing;
 use crate::net::netlink::{LO_FLAGS, LO_MTU};
 use crate::net::transfer::{Take, recv_some, send_some, waits};
 use crate::net::{Domain, Kind, SocketId, State, inet, unix};
@@ -37,7 +38,7 @@ impl FileOps for SocketFile {
         let wait = waits(ctx, self.socket, nonblock, true)?;
         let creds = unix::ucred(ctx);
         let stream = ctx.k.net.get(self.socket)?.kind != Kind::Dgram;
-        let sent = send_some(ctx, self.socket, data, None, (&[], creds), wait);
+        let sent = send_some(ctx, self.socket, data, None, (&[], creds, Outgoing::default()), wait);
         if stream && sent == Err(Stop::Errno(Errno::EPIPE)) {
             crate::task::signal::send_sigpipe(ctx.k, ctx.tid);
         }
@@ -55,7 +56,8 @@ impl FileOps for SocketFile {
         }
         ready.set(Ready::RDHUP | readable, socket.shut_read);
         ready.set(Ready::HUP, socket.shut_read && socket.shut_write);
-        if !socket.queue.is_empty() {
+        ready.set(Ready::PRI, socket.has_urgent());
+        if socket.has_input() {
             ready |= readable;
         }
         match (socket.kind, socket.domain, socket.state) {
@@ -91,7 +93,7 @@ impl FileOps for SocketFile {
             }
             SIOCATMARK if socket.kind != Kind::Stream => return Err(Errno::ENOTTY.into()),
             SIOCATMARK if socket.state == State::Listening => return Err(Errno::EINVAL.into()),
-            SIOCATMARK => 0,
+            SIOCATMARK => usize::from(socket.at_mark()),
             0x8900..=0x89ff => return interface(ctx, request, arg),
             _ => return Err(Errno::ENOTTY.into()),
         };

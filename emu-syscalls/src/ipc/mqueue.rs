@@ -50,7 +50,7 @@ pub fn send_cookie(k: &mut Kernel, socket: SocketId, cookie: [u8; 32], why: u8) 
     let mut data = cookie.to_vec();
     data[31] = why;
     let from = Some(Address::Netlink(0, 0));
-    state.push(Message { data, start: 0, from, sender: socket, files: Vec::new(), creds: Ucred::default() });
+    state.push(Message::new(data, from, socket, Ucred::default()));
     wake_readers(k, socket);
 }
 

@@ -9,6 +9,9 @@ use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
 use crate::kernel::Kernel;
 use crate::net::addr::Address;
+use crate::net::control::Outgoing;
+use crate::net::multicast;
+use crate::net::packet::{self, Packet};
 use crate::net::unix::{Waits, ucred};
 use crate::net::{Domain, Kind, Message, Socket, SocketId, State, wake_all, wake_readers};
 use crate::task::wait::WaitKey;
@@ -73,13 +76,14 @@ fn in_use(k: &Kernel, id: SocketId, ip: IpAddr, port: u16) -> bool {
 /// `bind(2)`
 pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, ip: IpAddr, port: u16) -> Result<(), Stop> {
     let socket = ctx.k.net.get(id)?;
-    if ip.is_multicast() {
-        return Err(Stop::Unsupported("binding to a multicast address"));
-    }
     if socket.domain == Domain::Inet6 && socket.opts.v6only && ip.is_ipv4() {
         return Err(Errno::EINVAL.into());
     }
-    if !is_local(ip) {
+    if socket.is_raw() {
+        return bind_raw(ctx, id, ip);
+    }
+    let group = ip.is_multicast() && socket.kind == Kind::Dgram;
+    if !is_local(ip) && !group {
         return Err(Errno::EADDRNOTAVAIL.into());
     }
     if port != 0 && port < 1024 && ctx.task().creds.cap_effective & CAP_NET_BIND_SERVICE == 0 {
@@ -88,11 +92,69 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, ip: IpAddr, port: u16) -> Re
     if socket.local.is_some() || socket.state != State::Unconnected {
         return Err(Errno::EINVAL.into());
     }
+    let fixed_port = port != 0;
     let port = if port == 0 { free_port(ctx.k, id, ip)? } else { port };
     if in_use(ctx.k, id, ip, port) {
         return Err(Errno::EADDRINUSE.into());
     }
+    let socket = ctx.k.net.get_mut(id)?;
+    (socket.fixed_addr, socket.fixed_port) = (!ip.is_unspecified(), fixed_port);
     set_local(ctx.k, id, ip, port)
+}
+
+/// `bind(2)` of a raw socket: an address without a port.
+fn bind_raw(ctx: &mut Ctx<'_>, id: SocketId, ip: IpAddr) -> Result<(), Stop> {
+    if !is_local(ip) && !ip.is_multicast() {
+        return Err(Errno::EADDRNOTAVAIL.into());
+    }
+    let socket = ctx.k.net.get_mut(id)?;
+    if socket.state != State::Unconnected {
+        return Err(Errno::EINVAL.into());
+    }
+    socket.fixed_addr = !ip.is_unspecified();
+    if let Some(Address::Ip(local, _)) = &mut socket.local {
+        *local = ip;
+    }
+    Ok(())
+}
+
+/// `connect(2)` to AF_UNSPEC: no peer any more, and no name that bind(2) did not give (`tcp_disconnect`,
+/// `__udp_disconnect`).
+pub(crate) fn disconnect(k: &mut Kernel, id: SocketId) -> Result<(), Stop> {
+    let socket = k.net.get(id)?;
+    let (stream, state) = (socket.kind == Kind::Stream, socket.state);
+    if let State::Connecting(listener) = state
+        && let Some(listener) = k.net.sockets.get_mut(listener)
+    {
+        listener.waiting.retain(|waiting| *waiting != id);
+    }
+    if stream {
+        crate::net::abandon(k, id);
+    }
+    let socket = k.net.get_mut(id)?;
+    socket.remote = None;
+    socket.state = State::Unconnected;
+    socket.connect_in_progress = false;
+    if stream {
+        (socket.shut_read, socket.shut_write) = (false, false);
+    }
+    let any = wildcard(socket.domain);
+    let (fixed_addr, fixed_port, protocol, raw) =
+        (socket.fixed_addr, socket.fixed_port, socket.protocol, socket.is_raw());
+    if let Some(Address::Ip(ip, _)) = &mut socket.local
+        && !fixed_addr
+    {
+        *ip = any;
+    }
+    if !fixed_port
+        && !raw
+        && let Some(Address::Ip(ip, port)) = socket.local
+    {
+        socket.local = if fixed_addr { Some(Address::Ip(ip, 0)) } else { None };
+        k.net.ports.remove(&(protocol, port, id));
+    }
+    wake_all(k, id);
+    Ok(())
 }
 
 fn set_local(k: &mut Kernel, id: SocketId, ip: IpAddr, port: u16) -> Result<(), Stop> {
@@ -117,18 +179,31 @@ fn free_port(k: &mut Kernel, id: SocketId, ip: IpAddr) -> Result<u16, Stop> {
 /// Gives a socket without a port an ephemeral one.
 pub(crate) fn autobind(k: &mut Kernel, id: SocketId) -> Result<(), Stop> {
     let socket = k.net.get(id)?;
-    if socket.local.is_some() {
-        return Ok(());
-    }
-    let ip = wildcard(socket.domain);
+    let ip = match socket.local {
+        None => wildcard(socket.domain),
+        // The port went when the socket was disconnected.
+        Some(Address::Ip(ip, 0)) if !socket.is_raw() => ip,
+        Some(_) => return Ok(()),
+    };
     let port = free_port(k, id, ip)?;
     set_local(k, id, ip, port)
 }
 
 /// Destination and the source that goes with it. `ENETUNREACH`.
-fn route(socket: &Socket, to: IpAddr) -> Result<(IpAddr, IpAddr), Stop> {
+pub(crate) fn route(socket: &Socket, to: IpAddr, out: Outgoing) -> Result<(IpAddr, IpAddr), Stop> {
+    let bound = match (out.source, &socket.local) {
+        (Some(ip), _) if !is_local(ip) => return Err(Errno::EINVAL.into()),
+        (Some(ip), _) => Some(ip),
+        (None, Some(Address::Ip(ip, _))) => Some(*ip),
+        _ => None,
+    };
     if to.is_multicast() {
-        return Err(Stop::Unsupported("sending to a multicast address"));
+        if out.on_lo {
+            let local: IpAddr =
+                if to.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+            return Ok((to, bound.filter(|ip| !ip.is_unspecified()).unwrap_or(local)));
+        }
+        return Ok((to, multicast::source(socket, to, bound)?));
     }
     let to = match (to, socket.domain) {
         (IpAddr::V4(ip), Domain::Inet6) if socket.opts.v6only && !ip.is_unspecified() => {
@@ -139,8 +214,12 @@ fn route(socket: &Socket, to: IpAddr) -> Result<(IpAddr, IpAddr), Stop> {
         (IpAddr::V6(ip), _) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         (ip, _) => ip,
     };
-    let from = match (&socket.local, to) {
-        (Some(Address::Ip(ip, _)), _) if !ip.is_unspecified() => *ip,
+    let from = match (bound, to) {
+        // An address of the other family, or a group's, is no source.
+        (Some(ip), _) if !ip.is_unspecified() && !ip.is_multicast() && ip.is_ipv4() == to.is_ipv4() => ip,
+        (Some(ip), _) if ip.is_ipv4() != to.is_ipv4() && !ip.is_unspecified() => {
+            return Err(Errno::ENETUNREACH.into());
+        }
         (_, IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
         (_, IpAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
     };
@@ -179,7 +258,7 @@ pub(crate) fn connect(
 ) -> Result<(), Stop> {
     let socket = ctx.k.net.get(id)?;
     if socket.kind == Kind::Dgram {
-        let (to, from) = route(socket, ip)?;
+        let (to, from) = route(socket, ip, Outgoing::default())?;
         autobind(ctx.k, id)?;
         let socket = ctx.k.net.get_mut(id)?;
         if let Some(Address::Ip(local, _)) = &mut socket.local
@@ -206,7 +285,7 @@ pub(crate) fn connect(
         ctx.k.net.get_mut(id)?.connect_in_progress = false;
         return Err(error.into());
     }
-    let (to, from) = route(ctx.k.net.get(id)?, ip)?;
+    let (to, from) = route(ctx.k.net.get(id)?, ip, Outgoing::default())?;
     autobind(ctx.k, id)?;
     let socket = ctx.k.net.get_mut(id)?;
     let Some(Address::Ip(local, local_port)) = &mut socket.local else { return Err(Errno::EINVAL.into()) };
@@ -296,10 +375,13 @@ pub(crate) fn send(
     id: SocketId,
     data: &[u8],
     to: Option<(IpAddr, u16)>,
+    out: Outgoing,
     wait: Waits,
 ) -> Result<usize, Stop> {
-    match ctx.k.net.get(id)?.kind {
-        Kind::Dgram => send_udp(ctx, id, data, to),
+    let socket = ctx.k.net.get(id)?;
+    match socket.kind {
+        Kind::Dgram if socket.is_raw() => packet::send(ctx, id, data, to.map(|(ip, _)| ip), out),
+        Kind::Dgram => send_udp(ctx, id, data, to, out),
         Kind::Stream | Kind::SeqPacket => send_tcp(ctx, id, data, wait),
     }
 }
@@ -334,14 +416,19 @@ fn send_tcp(ctx: &mut Ctx<'_>, id: SocketId, data: &[u8], wait: Waits) -> Result
     }
     let take = data.len().min(room);
     let creds = crate::net::Ucred::default();
-    let message =
-        Message { data: data[..take].to_vec(), start: 0, from: local, sender: id, files: Vec::new(), creds };
+    let message = Message::new(data[..take].to_vec(), local, id, creds);
     ctx.k.net.get_mut(peer_id)?.push(message);
     wake_readers(ctx.k, peer_id);
     Ok(take)
 }
 
-fn send_udp(ctx: &mut Ctx<'_>, id: SocketId, data: &[u8], to: Option<(IpAddr, u16)>) -> Result<usize, Stop> {
+fn send_udp(
+    ctx: &mut Ctx<'_>,
+    id: SocketId,
+    data: &[u8],
+    to: Option<(IpAddr, u16)>,
+    out: Outgoing,
+) -> Result<usize, Stop> {
     if data.len() > MAX_UDP {
         return Err(Errno::EMSGSIZE.into());
     }
@@ -361,11 +448,22 @@ fn send_udp(ctx: &mut Ctx<'_>, id: SocketId, data: &[u8], to: Option<(IpAddr, u1
     if ip == IpAddr::V4(Ipv4Addr::BROADCAST) && !socket.opts.broadcast {
         return Err(Errno::EACCES.into());
     }
-    let (to, from) = route(socket, ip)?;
+    let (to, from) = route(socket, ip, out)?;
+    let (ttl, tos) = socket.opts.ttl_tos(socket.domain, to, out);
     autobind(ctx.k, id)?;
     let Some(Address::Ip(_, local_port)) = ctx.k.net.get(id)?.local else { return Err(Errno::EINVAL.into()) };
     let source = (from, local_port);
-    let Some(target) = receiver(ctx.k, UDP, (to, port), source) else {
+    let packet = Packet { to: Some(to), ttl, tos, time_ns: 0 };
+    if to.is_multicast() {
+        for target in group_receivers(ctx.k, (to, port), source) {
+            deliver(ctx, target, id, source, data, packet)?;
+        }
+        packet::udp_passes(ctx, source, (to, port), data, packet, true);
+        return Ok(data.len());
+    }
+    let target = receiver(ctx.k, UDP, (to, port), source);
+    packet::udp_passes(ctx, source, (to, port), data, packet, target.is_some());
+    let Some(target) = target else {
         // ICMP "port unreachable" reaches connected sockets only (udp(7)).
         let socket = ctx.k.net.get_mut(id)?;
         if socket.remote.is_some() {
@@ -374,15 +472,44 @@ fn send_udp(ctx: &mut Ctx<'_>, id: SocketId, data: &[u8], to: Option<(IpAddr, u1
         }
         return Ok(data.len());
     };
+    deliver(ctx, target, id, source, data, packet)?;
+    Ok(data.len())
+}
+
+/// Puts a datagram into a receiver's queue.
+fn deliver(
+    ctx: &mut Ctx<'_>,
+    target: SocketId,
+    sender: SocketId,
+    source: (IpAddr, u16),
+    data: &[u8],
+    packet: Packet,
+) -> Result<(), Stop> {
     let creds = ucred(ctx);
+    let time_ns = packet::stamp(ctx, target);
     let receiver = ctx.k.net.get_mut(target)?;
     // A full receiver drops, silently.
     if receiver.queued + data.len() <= receiver.opts.rcvbuf && !receiver.shut_read {
         let from = Some(Address::Ip(source.0, source.1));
-        receiver.push(Message { data: data.to_vec(), start: 0, from, sender: id, files: Vec::new(), creds });
+        let mut message = Message::new(data.to_vec(), from, sender, creds);
+        message.packet = Packet { time_ns, ..packet };
+        receiver.push(message);
         wake_readers(ctx.k, target);
     }
-    Ok(data.len())
+    Ok(())
+}
+
+/// The sockets that get what is sent to a group.
+fn group_receivers(k: &Kernel, to: (IpAddr, u16), from: (IpAddr, u16)) -> Vec<SocketId> {
+    let wanted = |socket: &Socket| {
+        let bound = matches!(socket.local, Some(Address::Ip(ip, _)) if matches(socket, ip, to.0) > 0);
+        let peer = match &socket.remote {
+            Some(Address::Ip(ip, port)) => (*ip, *port) == from,
+            _ => true,
+        };
+        bound && peer && multicast::listens(k, socket, to.0)
+    };
+    on_port(k, UDP, to.1).into_iter().filter(|(_, socket)| wanted(socket)).map(|(id, _)| id).collect()
 }
 
 /// Whether a poll says that the socket can be written to.

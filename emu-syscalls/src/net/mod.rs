@@ -16,13 +16,18 @@ use crate::task::wait::WaitKey;
 use crate::vfs::InodeId;
 
 pub mod addr;
+pub mod control;
+pub mod diag;
 pub mod inet;
+pub mod multicast;
 pub mod netlink;
 pub mod option;
+pub mod packet;
 pub mod transfer;
 pub mod unix;
 
 use addr::{Address, UnixName};
+use packet::Packet;
 
 id! {
     /// A socket.
@@ -79,6 +84,18 @@ pub struct Ucred {
     pub gid: u32,
 }
 
+/// Whether a byte is urgent (MSG_OOB).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Urgent {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, and was not read out of band yet.
+    Pending,
+    /// It was read out of band: only its place in the stream is left.
+    Read,
+}
+
 /// Bytes on their way, with what goes along.
 #[derive(Debug, Clone)]
 pub struct Message {
@@ -94,6 +111,19 @@ pub struct Message {
     pub files: Vec<FileId>,
     /// Who sent it.
     pub creds: Ucred,
+    /// What its header said.
+    pub packet: Packet,
+    /// Whether it is an urgent byte.
+    pub urgent: Urgent,
+}
+
+impl Message {
+    /// Bytes with nothing along but their sender's credentials.
+    #[must_use]
+    pub fn new(data: Vec<u8>, from: Option<Address>, sender: SocketId, creds: Ucred) -> Self {
+        let packet = Packet::default();
+        Message { data, start: 0, from, sender, files: Vec::new(), creds, packet, urgent: Urgent::No }
+    }
 }
 
 /// A socket.
@@ -113,6 +143,10 @@ pub struct Socket {
     pub connect_in_progress: bool,
     /// Own name.
     pub local: Option<Address>,
+    /// The own address was chosen by bind(2), and stays when the socket is disconnected.
+    pub fixed_addr: bool,
+    /// So was the port.
+    pub fixed_port: bool,
     /// The other's name.
     pub remote: Option<Address>,
     /// The other.
@@ -154,6 +188,8 @@ pub struct Net {
     pub inodes: imbl::OrdMap<InodeId, SocketId>,
     /// Bound ports: protocol (6, 17), port, socket.
     pub ports: imbl::OrdSet<(i32, u16, SocketId)>,
+    /// Raw internet sockets.
+    pub raw: imbl::OrdSet<SocketId>,
     /// UNIX datagram sockets connected to another: (to, from).
     pub dgram_peers: imbl::OrdSet<(SocketId, SocketId)>,
     /// Open files in messages.
@@ -182,6 +218,8 @@ impl Socket {
             state: State::Unconnected,
             connect_in_progress: false,
             local: None,
+            fixed_addr: false,
+            fixed_port: false,
             remote: None,
             peer: None,
             shut_read: false,
@@ -221,8 +259,10 @@ impl Socket {
     pub fn push(&mut self, message: Message) {
         if self.is_stream()
             && message.files.is_empty()
+            && message.urgent == Urgent::No
             && let Some(last) = self.queue.back_mut()
             && last.files.is_empty()
+            && last.urgent == Urgent::No
             && last.creds == message.creds
             && last.data.len() + message.data.len() <= 65536
         {
@@ -239,11 +279,58 @@ impl Socket {
         self.queued = self.queued.saturating_sub(message.data.len() + OVERHEAD);
         Some(message)
     }
-    /// Bytes that can be read at once: all of a stream, the first datagram.
+    /// Bytes that can be read at once: a stream's up to the urgent mark, the first datagram.
     #[must_use]
     pub fn readable_bytes(&self) -> usize {
         let take = if self.is_stream() { usize::MAX } else { 1 };
-        self.queue.iter().take(take).map(|message| message.data.len() - message.start).sum()
+        // A mark at the front is passed by the read.
+        let passed = usize::from(!self.inline_urgent() && self.at_mark());
+        let plain = |message: &&Message| self.inline_urgent() || message.urgent == Urgent::No;
+        let pieces = self.queue.iter().take(take).skip(passed).take_while(plain);
+        pieces.map(|message| message.data.len() - message.start).sum()
+    }
+    /// Whether it is a raw internet socket.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        self.is_inet() && self.type_number == 3
+    }
+    /// Whether urgent bytes stay in the stream (SO_OOBINLINE).
+    #[must_use]
+    pub fn inline_urgent(&self) -> bool {
+        self.opts.stored(1, 10) != 0
+    }
+    /// Whether the next byte of the stream is the urgent one (SIOCATMARK).
+    #[must_use]
+    pub fn at_mark(&self) -> bool {
+        self.queue.front().is_some_and(|message| message.urgent != Urgent::No)
+    }
+    /// Whether a read has something to take.
+    #[must_use]
+    pub fn has_input(&self) -> bool {
+        match self.queue.len() {
+            0 => false,
+            1 => self.inline_urgent() || !self.at_mark(),
+            _ => true,
+        }
+    }
+    /// Whether urgent data waits to be read out of band (POLLPRI).
+    #[must_use]
+    pub fn has_urgent(&self) -> bool {
+        self.queue.iter().any(|message| message.urgent == Urgent::Pending)
+    }
+    /// Adds an urgent byte; one that was there before becomes ordinary.
+    pub fn push_urgent(&mut self, byte: u8, from: Option<Address>, sender: SocketId, creds: Ucred) {
+        for message in self.queue.iter_mut().filter(|message| message.urgent == Urgent::Pending) {
+            message.urgent = Urgent::No;
+        }
+        // What was read out of band already is not in the stream any more.
+        let read: usize =
+            self.queue.iter().filter(|m| m.urgent == Urgent::Read).map(|m| m.data.len() + OVERHEAD).sum();
+        self.queue.retain(|message| message.urgent != Urgent::Read);
+        self.queued = self.queued.saturating_sub(read);
+        let mut message = Message::new(vec![byte], from, sender, creds);
+        message.urgent = Urgent::Pending;
+        self.push(message);
     }
 }
 
@@ -354,6 +441,36 @@ pub fn close(k: &mut Kernel, id: SocketId) {
     wake_all(k, id);
 }
 
+/// Ends what a stream socket was doing, as a reset does: the peer sees it, what arrived is dropped.
+pub fn abandon(k: &mut Kernel, id: SocketId) {
+    let Some(socket) = k.net.sockets.get_mut(id) else { return };
+    let children = std::mem::take(&mut socket.accept_queue);
+    let waiting = std::mem::take(&mut socket.waiting);
+    let messages = std::mem::take(&mut socket.queue);
+    socket.queued = 0;
+    let peer = socket.peer.take();
+    for child in children {
+        close(k, child);
+    }
+    for client in waiting {
+        if let Some(client_socket) = k.net.sockets.get_mut(client) {
+            client_socket.state = State::Unconnected;
+            client_socket.error = Some(Errno::ECONNREFUSED);
+            wake_all(k, client);
+        }
+    }
+    discard(k, messages);
+    if let Some(peer_id) = peer
+        && let Some(peer) = k.net.sockets.get_mut(peer_id)
+        && peer.peer == Some(id)
+    {
+        peer.error = Some(Errno::ECONNRESET);
+        peer.state = State::Disconnected;
+        (peer.shut_read, peer.shut_write) = (true, true);
+        wake_all(k, peer_id);
+    }
+}
+
 /// What the peer of a connection sees when `socket` is closed.
 fn part(k: &mut Kernel, id: SocketId, socket: &Socket, peer_id: SocketId) {
     let unread = !socket.queue.is_empty();
@@ -388,6 +505,9 @@ fn forget_name(k: &mut Kernel, id: SocketId, socket: &Socket) {
             if let Some(inode) = bound {
                 k.net.inodes.remove(&inode);
             }
+        }
+        Some(Address::Ip(..)) if socket.is_raw() => {
+            k.net.raw.remove(&id);
         }
         Some(Address::Ip(_, port)) => {
             k.net.ports.remove(&(socket.protocol, *port, id));

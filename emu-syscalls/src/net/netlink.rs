@@ -23,6 +23,9 @@ const RTM_GETROUTE: u16 = 26;
 const NLM_F_MULTI: u16 = 2;
 const NLM_F_ACK: u16 = 4;
 const NLM_F_DUMP: u16 = 0x300;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+/// NETLINK_SOCK_DIAG
+pub const SOCK_DIAG: i32 = 4;
 
 #[derive(Debug, Clone, Copy)]
 struct Header {
@@ -116,6 +119,9 @@ pub(crate) fn send(ctx: &mut Ctx<'_>, id: SocketId, data: &[u8]) -> Result<usize
 fn answer(ctx: &mut Ctx<'_>, id: SocketId, port: u32, request: Header, whole: &[u8]) -> Result<(), Stop> {
     let family = whole.get(16).copied().unwrap_or(0);
     let dump = request.flags & NLM_F_DUMP != 0;
+    if ctx.k.net.get(id)?.protocol == SOCK_DIAG {
+        return diagnose(ctx, id, port, request, whole);
+    }
     let (kind, bodies) = match request.kind {
         RTM_GETLINK => (RTM_NEWLINK, vec![(0, link())]),
         RTM_GETADDR => {
@@ -161,6 +167,33 @@ fn answer(ctx: &mut Ctx<'_>, id: SocketId, port: u32, request: Header, whole: &[
     Ok(())
 }
 
+/// sock_diag(7): lists of sockets.
+fn diagnose(ctx: &mut Ctx<'_>, id: SocketId, port: u32, request: Header, whole: &[u8]) -> Result<(), Stop> {
+    let body = whole.get(16..).unwrap_or_default();
+    let dump = request.flags & NLM_F_DUMP != 0;
+    let bodies = match request.kind {
+        SOCK_DIAG_BY_FAMILY if dump => super::diag::dump(ctx.k, body),
+        _ => None,
+    };
+    let Some(bodies) = bodies else {
+        let at = format!("task {}", ctx.tid.0);
+        let family = body.first().copied().unwrap_or(0);
+        ctx.k.gap(format!("sock_diag request {} about family {family}", request.kind), at);
+        return reply(ctx, id, error(request, port, whole, Errno::ENOENT));
+    };
+    // A message a reader can take with a buffer of 32 KiB, as Linux makes them.
+    for group in bodies.chunks(64) {
+        let mut out = Vec::new();
+        for body in group {
+            message(&mut out, SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, request.seq, port, body);
+        }
+        reply(ctx, id, out)?;
+    }
+    let mut done = Vec::new();
+    message(&mut done, NLMSG_DONE, NLM_F_MULTI, request.seq, port, &0u32.to_le_bytes());
+    reply(ctx, id, done)
+}
+
 const LOCALHOST6: [u8; 16] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
 /// `NLMSG_ERROR` about a request; number 0 is an acknowledgement.
@@ -179,7 +212,7 @@ fn reply(ctx: &mut Ctx<'_>, id: SocketId, data: Vec<u8>) -> Result<(), Stop> {
         return Ok(());
     }
     let from = Some(Address::Netlink(0, 0));
-    socket.push(Message { data, start: 0, from, sender: id, files: Vec::new(), creds: Ucred::default() });
+    socket.push(Message::new(data, from, id, Ucred::default()));
     Ok(())
 }
 

@@ -6,8 +6,12 @@
 use crate::abi::errno::Errno;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
+use std::net::{IpAddr, Ipv4Addr};
+
 use crate::net::addr::format;
-use crate::net::{Domain, Kind, SocketId, State};
+use crate::net::control::Outgoing;
+use crate::net::multicast;
+use crate::net::{Domain, Kind, Socket, SocketId, State};
 
 /// SOL_SOCKET
 const SOCKET: i32 = 1;
@@ -19,6 +23,10 @@ const TCP: i32 = 6;
 const UDP: i32 = 17;
 /// SOL_IPV6
 const IPV6: i32 = 41;
+/// SOL_RAW
+const RAW: i32 = 255;
+/// SOL_ICMPV6
+const ICMPV6: i32 = 58;
 /// SOL_NETLINK
 const NETLINK: i32 = 270;
 /// Largest buffer that may be asked for (/proc/sys/net/core/wmem_max); Linux gives twice as much.
@@ -42,10 +50,12 @@ mod so {
     pub(super) const BINDTODEVICE: i32 = 25;
     pub(super) const DETACH_FILTER: i32 = 27;
     pub(super) const PEERNAME: i32 = 28;
+    pub(super) const TIMESTAMP: i32 = 29;
     pub(super) const ACCEPTCONN: i32 = 30;
     pub(super) const PEERSEC: i32 = 31;
     pub(super) const SNDBUFFORCE: i32 = 32;
     pub(super) const RCVBUFFORCE: i32 = 33;
+    pub(super) const TIMESTAMPNS: i32 = 35;
     pub(super) const PROTOCOL: i32 = 38;
     pub(super) const DOMAIN: i32 = 39;
     pub(super) const COOKIE: i32 = 57;
@@ -77,6 +87,14 @@ pub struct Options {
     pub rcvtimeo_ns: u64,
     /// SO_SNDTIMEO in ns; 0 for none.
     pub sndtimeo_ns: u64,
+    /// What ICMP_FILTER or ICMPV6_FILTER blocks: a bit for each type.
+    pub filter: Vec<u32>,
+    /// Multicast groups that were joined.
+    pub groups: imbl::OrdSet<IpAddr>,
+    /// Whether IP_MULTICAST_IF or IPV6_MULTICAST_IF named `lo`.
+    pub multicast_lo: bool,
+    /// Address that IP_MULTICAST_IF gave.
+    pub multicast_from: Ipv4Addr,
     sndbuf_fixed: bool,
     stored: imbl::OrdMap<(i32, i32), i32>,
 }
@@ -97,9 +115,47 @@ impl Options {
             rcvbuf: if tcp { 131_072 } else { 212_992 },
             rcvtimeo_ns: 0,
             sndtimeo_ns: 0,
+            filter: Vec::new(),
+            groups: imbl::OrdSet::new(),
+            multicast_lo: false,
+            multicast_from: Ipv4Addr::UNSPECIFIED,
             sndbuf_fixed: false,
             stored: imbl::OrdMap::new(),
         }
+    }
+    /// Value of an option that is an `int`; 0 for one that is not stored.
+    #[must_use]
+    pub fn stored(&self, level: i32, name: i32) -> i32 {
+        match self.stored.get(&(level, name)) {
+            Some(value) => *value,
+            None => stored_default(level, name).unwrap_or(0),
+        }
+    }
+    /// Whether times of arrival are asked for.
+    #[must_use]
+    pub fn wants_time(&self) -> bool {
+        self.stored(SOCKET, so::TIMESTAMP) != 0 || self.stored(SOCKET, so::TIMESTAMPNS) != 0
+    }
+    /// Whether what a raw socket of `protocol` sends begins with its own IP header.
+    #[must_use]
+    pub fn header_included(&self, protocol: i32) -> bool {
+        match self.stored.get(&(IP, 3)) {
+            Some(value) => *value != 0,
+            None => protocol == crate::net::packet::RAW,
+        }
+    }
+    /// Time to live and type of service of what is sent to `to`.
+    pub(crate) fn ttl_tos(&self, domain: Domain, to: IpAddr, out: Outgoing) -> (u8, u8) {
+        let six = domain == Domain::Inet6 && to.is_ipv6();
+        let ttl = match (six, to.is_multicast()) {
+            (false, false) => self.stored(IP, 2),
+            (false, true) => self.stored(IP, 33),
+            (true, false) => self.stored(IPV6, 16),
+            (true, true) => self.stored(IPV6, 18),
+        };
+        let tos = if six { self.stored(IPV6, 67) } else { self.stored(IP, 1) };
+        let byte = |value: i32, other: u8| u8::try_from(value).unwrap_or(other);
+        (out.ttl.unwrap_or(byte(ttl, 64)), out.tos.unwrap_or(byte(tos, 0)))
     }
     /// A TCP connection was made: its buffer grows, unless the program chose its size.
     pub fn grow_sndbuf(&mut self) {
@@ -117,11 +173,20 @@ fn stored_default(level: i32, name: i32) -> Option<i32> {
         // SO_RCVLOWAT
         (SOCKET, 18) => 1,
         // SO_PASSSEC, MARK, RXQ_OVFL, WIFI_STATUS, NOFCS, LOCK_FILTER, SELECT_ERR_QUEUE, BUSY_POLL, ZEROCOPY
+        // SO_TIMESTAMP, TIMESTAMPNS
+        (SOCKET, 29 | 35) => 0,
         (SOCKET, 34 | 36 | 40 | 41 | 43 | 44 | 45 | 46 | 60) => 0,
         // SO_INCOMING_CPU
         (SOCKET, 49) => -1,
-        // IP_TOS, OPTIONS, RECVERR, FREEBIND, TRANSPARENT, BIND_ADDRESS_NO_PORT, MULTICAST_IF
-        (IP, 1 | 4 | 11 | 15 | 19 | 24 | 32) => 0,
+        // IP_TOS, HDRINCL, OPTIONS, PKTINFO, RECVERR, RECVTTL, RECVTOS, FREEBIND, TRANSPARENT, RECVORIGDSTADDR,
+        // BIND_ADDRESS_NO_PORT
+        (IP, 1 | 3 | 4 | 8 | 11 | 12 | 13 | 15 | 19 | 20 | 24) => 0,
+        // IP_MULTICAST_ALL, IPV6_MULTICAST_ALL
+        (IP, 49) | (IPV6, 29) => 1,
+        // IPV6_CHECKSUM
+        (IPV6, 7) => -1,
+        // IPV6_RECVPKTINFO, RECVHOPLIMIT, RECVTCLASS
+        (IPV6, 49 | 51 | 66) => 0,
         // IP_TTL
         (IP, 2) => 64,
         // IP_MTU_DISCOVER, MTU
@@ -162,23 +227,29 @@ fn stored_default(level: i32, name: i32) -> Option<i32> {
 fn without_effect(level: i32, name: i32) -> Option<&'static str> {
     Some(match (level, name) {
         (SOCKET, 26 | 50 | 51 | 52) => "SO_ATTACH_FILTER: packet filters",
-        (SOCKET, 29 | 35 | 37 | 63 | 64 | 65) => "SO_TIMESTAMP: times of arrival",
+        (SOCKET, 37 | 63 | 64 | 65) => "SO_TIMESTAMPING and the 64-bit forms of SO_TIMESTAMP",
         (SOCKET, 42) => "SO_PEEK_OFF",
         (SOCKET, 76) => "SO_PASSPIDFD",
-        (IP, 3) => "IP_HDRINCL",
-        (IP, 6 | 7 | 8 | 12 | 13) => "IP_PKTINFO, IP_RECVTTL and the like",
-        (IP, 35..=41) | (IPV6, 20 | 21) => "multicast groups",
-        (IPV6, 49 | 51 | 53 | 54 | 55 | 57 | 66) => "IPV6_RECVPKTINFO and the like",
+        (IP, 6 | 7) => "IP options of what arrives",
+        (IP | IPV6, 37..=41 | 43 | 44 | 46..=48) => "multicast from chosen sources",
+        (IPV6, 53 | 54 | 55 | 57) => "extension headers of IPv6",
         (NETLINK, 1 | 2) => "netlink groups",
         _ => return None,
     })
 }
 
 /// Whether a level means anything to a socket: Linux answers `EOPNOTSUPP` (UNIX) or `ENOPROTOOPT` otherwise.
-fn check_level(domain: Domain, kind: Kind, level: i32) -> Result<(), Errno> {
+fn check_level(socket: &Socket, level: i32) -> Result<(), Errno> {
+    let (domain, kind) = (socket.domain, socket.kind);
     let known = match domain {
         Domain::Unix => level == SOCKET,
         Domain::Netlink => matches!(level, SOCKET | NETLINK),
+        Domain::Inet | Domain::Inet6 if socket.is_raw() => {
+            let own = if domain == Domain::Inet { RAW } else { ICMPV6 };
+            matches!(level, SOCKET | IP)
+                || level == own
+                || domain == Domain::Inet6 && matches!(level, IPV6 | RAW)
+        }
         Domain::Inet => {
             level == SOCKET || level == IP || level == if kind == Kind::Stream { TCP } else { UDP }
         }
@@ -210,13 +281,15 @@ pub(crate) fn set(
 ) -> SysResult {
     let len = usize::try_from(len).map_err(|_| Errno::EINVAL)?;
     let socket = ctx.k.net.get(id)?;
-    let (domain, kind, bound) = (socket.domain, socket.kind, socket.local.is_some());
-    check_level(domain, kind, level)?;
+    let bound = socket.local.is_some();
+    check_level(socket, level)?;
     match (level, name) {
         (SOCKET, so::BINDTODEVICE) => return bind_to_device(ctx, value, len),
         // TCP_CONGESTION, TCP_ULP
         (TCP, 13) => return set_congestion(ctx, value, len),
         (TCP, 31) => return Err(Errno::ENOENT.into()),
+        (RAW | ICMPV6, 1) => return set_filter(ctx, id, value, len),
+        _ if multicast::is_option(level, name) => return multicast::set(ctx, id, level, name, value, len),
         _ => {}
     }
     if let Some(what) = without_effect(level, name) {
@@ -282,7 +355,17 @@ pub(crate) fn set(
             opts.v6only = on;
         }
         _ if stored_default(level, name).is_some() => {
-            let flag = matches!((level, name), (SOCKET, 1 | 5 | 9 | 10) | (TCP, 1 | 3));
+            let flag = matches!(
+                (level, name),
+                (SOCKET, 1 | 5 | 9 | 10 | 29 | 35)
+                    | (IP, 3 | 8 | 12 | 13 | 20)
+                    | (IPV6, 49 | 51 | 66)
+                    | (TCP, 1 | 3)
+            );
+            // One form of the time of arrival replaces the other.
+            if level == SOCKET && matches!(name, so::TIMESTAMP | so::TIMESTAMPNS) && on {
+                opts.stored.remove(&(SOCKET, so::TIMESTAMP + so::TIMESTAMPNS - name));
+            }
             opts.stored.insert((level, name), if flag { i32::from(on) } else { number });
         }
         _ => return Err(unknown(ctx, level, name)),
@@ -317,6 +400,23 @@ fn bind_to_device(ctx: &mut Ctx<'_>, value: Addr, len: usize) -> SysResult {
     if name.is_empty() || name == b"lo" { Ok(0) } else { Err(Errno::ENODEV.into()) }
 }
 
+/// ICMP_FILTER and ICMPV6_FILTER.
+fn set_filter(ctx: &mut Ctx<'_>, id: SocketId, value: Addr, len: usize) -> SysResult {
+    let socket = ctx.k.net.get(id)?;
+    let words = match (socket.domain, socket.protocol) {
+        (Domain::Inet, crate::net::packet::ICMP) => 1,
+        (Domain::Inet6, crate::net::packet::ICMPV6) => 8,
+        _ => return Err(Errno::EOPNOTSUPP.into()),
+    };
+    let mut filter = socket.opts.filter.clone();
+    filter.resize(words, 0);
+    for (index, word) in filter.iter_mut().enumerate().take(len / 4) {
+        *word = ctx.read_u32(value.at(index as u64 * 4))?;
+    }
+    ctx.k.net.get_mut(id)?.opts.filter = filter;
+    Ok(0)
+}
+
 fn set_congestion(ctx: &mut Ctx<'_>, value: Addr, len: usize) -> SysResult {
     let name = read_name(ctx, value, len)?;
     if name == b"cubic" || name == b"reno" { Ok(0) } else { Err(Errno::ENOENT.into()) }
@@ -334,7 +434,7 @@ pub(crate) fn get(
     let room = usize::try_from(ctx.read_u32(len)?.cast_signed()).map_err(|_| Errno::EINVAL)?;
     let socket = ctx.k.net.get(id)?;
     // A level that nobody knows is another error here than in setsockopt (net/ipv4/ip_sockglue.c).
-    check_level(socket.domain, socket.kind, level)
+    check_level(socket, level)
         .map_err(|errno| if socket.domain == Domain::Inet { Errno::EOPNOTSUPP } else { errno })?;
     let bytes: Vec<u8> = match (level, name) {
         (SOCKET, so::ERROR) => {
@@ -361,6 +461,13 @@ pub(crate) fn get(
         (SOCKET, so::COOKIE) => u64::from(id.0).to_le_bytes().to_vec(),
         (SOCKET, so::PEERSEC) => return Err(Errno::ENOPROTOOPT.into()),
         (SOCKET, so::PEERGROUPS) if socket.peer_creds.is_none() => return Err(Errno::ENODATA.into()),
+        (RAW | ICMPV6, 1) => {
+            let words = if level == RAW { 1 } else { 8 };
+            let word = |at: usize| socket.opts.filter.get(at).copied().unwrap_or(0);
+            (0..words).flat_map(|at| word(at).to_le_bytes()).collect()
+        }
+        (IP, 32) => socket.opts.multicast_from.octets().to_vec(),
+        (IPV6, 17) => i32::from(socket.opts.multicast_lo).to_le_bytes().to_vec(),
         (TCP, 11) => tcp_info(socket.state),
         (TCP, 13) => b"cubic\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
         _ => match number(ctx, id, level, name)? {

@@ -4,8 +4,10 @@ use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
 use crate::file::FileId;
 use crate::net::addr::Address;
+use crate::net::control::Outgoing;
+use crate::net::packet::Packet;
 use crate::net::unix::Waits;
-use crate::net::{Domain, Kind, SocketId, State, Ucred, drained, inet, netlink, unix};
+use crate::net::{Domain, Kind, SocketId, State, Ucred, Urgent, drained, inet, netlink, unix, wake_readers};
 use crate::task::wait::WaitKey;
 
 /// What was received.
@@ -21,7 +23,14 @@ pub(crate) struct Received {
     pub(crate) files: Vec<FileId>,
     /// Who sent it.
     pub(crate) creds: Ucred,
+    /// What the datagram's header said.
+    pub(crate) packet: Packet,
+    /// It is an urgent byte.
+    pub(crate) urgent: bool,
 }
+
+/// What goes along with bytes: open files, credentials, choices for the datagram.
+pub(crate) type Along<'a> = (&'a [FileId], Ucred, Outgoing);
 
 /// Whether a receive leaves what it gets in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,20 +53,66 @@ pub(crate) fn send_some(
     id: SocketId,
     data: &[u8],
     to: Option<&Address>,
-    along: (&[FileId], Ucred),
+    along: Along<'_>,
     wait: Waits,
 ) -> Result<usize, Stop> {
+    let (files, creds, out) = along;
     match (ctx.k.net.get(id)?.domain, to) {
-        (Domain::Unix, Some(Address::Unix(name))) => unix::send(ctx, id, data, Some(name), along, wait),
-        (Domain::Unix, None) => unix::send(ctx, id, data, None, along, wait),
-        (Domain::Inet | Domain::Inet6, Some(Address::Ip(ip, port))) => {
-            inet::send(ctx, id, data, Some((*ip, *port)), wait)
+        (Domain::Unix, Some(Address::Unix(name))) => {
+            unix::send(ctx, id, data, Some(name), (files, creds), wait)
         }
-        (Domain::Inet | Domain::Inet6, None) => inet::send(ctx, id, data, None, wait),
+        (Domain::Unix, None) => unix::send(ctx, id, data, None, (files, creds), wait),
+        (Domain::Inet | Domain::Inet6, Some(Address::Ip(ip, port))) => {
+            inet::send(ctx, id, data, Some((*ip, *port)), out, wait)
+        }
+        (Domain::Inet | Domain::Inet6, None) => inet::send(ctx, id, data, None, out, wait),
         (Domain::Netlink, None | Some(Address::Netlink(0, 0))) => netlink::send(ctx, id, data),
         (Domain::Netlink, Some(Address::Netlink(..))) => Err(Errno::ECONNREFUSED.into()),
         _ => Err(Errno::EINVAL.into()),
     }
+}
+
+/// Sends one urgent byte (MSG_OOB) through a stream.
+pub(crate) fn send_urgent(
+    ctx: &mut Ctx<'_>,
+    id: SocketId,
+    byte: u8,
+    along: Along<'_>,
+    wait: Waits,
+) -> Result<(), Stop> {
+    // The checks of an ordinary byte, and its wait for room; then it takes its place as urgent.
+    send_some(ctx, id, &[], None, (&[], along.1, along.2), wait)?;
+    let socket = ctx.k.net.get(id)?;
+    let (local, peer) = (socket.local.clone(), socket.peer);
+    if let Some(peer_id) = peer
+        && let Some(peer) = ctx.k.net.sockets.get_mut(peer_id)
+    {
+        peer.push_urgent(byte, local, id, along.1);
+        wake_readers(ctx.k, peer_id);
+    }
+    Ok(())
+}
+
+/// Receives the urgent byte of a stream (MSG_OOB). `EINVAL` if there is none, or it stays in the stream.
+pub(crate) fn recv_urgent(ctx: &mut Ctx<'_>, id: SocketId, take: Take) -> Result<Received, Stop> {
+    let socket = ctx.k.net.get_mut(id)?;
+    match (socket.kind, socket.domain) {
+        (Kind::Stream, Domain::Inet | Domain::Inet6) if socket.state == State::Listening => {
+            return Err(Errno::ENOTCONN.into());
+        }
+        (Kind::Stream, _) => {}
+        (_, Domain::Inet | Domain::Inet6) => return Err(Errno::EINVAL.into()),
+        _ => return Err(Errno::EOPNOTSUPP.into()),
+    }
+    if socket.inline_urgent() {
+        return Err(Errno::EINVAL.into());
+    }
+    let found = socket.queue.iter_mut().find(|message| message.urgent == Urgent::Pending);
+    let Some(message) = found else { return Err(Errno::EINVAL.into()) };
+    if take == Take::Consume {
+        message.urgent = Urgent::Read;
+    }
+    Ok(Received { data: message.data.clone(), full_len: 1, urgent: true, ..Received::default() })
 }
 
 /// Receives at most `max` bytes.
@@ -73,7 +128,7 @@ pub(crate) fn recv_some(
     if datagrams && let Some(error) = socket.take_error() {
         return Err(error.into());
     }
-    if socket.queue.is_empty() {
+    if !socket.has_input() {
         if let Some(error) = socket.take_error() {
             return Err(error.into());
         }
@@ -100,6 +155,8 @@ pub(crate) fn recv_some(
                 from: first.from.clone(),
                 files: first.files.clone(),
                 creds: first.creds,
+                packet: first.packet,
+                urgent: false,
             };
             for file in &received.files {
                 crate::file::fdtable::get_file(ctx.k, *file);
@@ -118,6 +175,8 @@ pub(crate) fn recv_some(
                 from: first.from,
                 files: first.files,
                 creds: first.creds,
+                packet: first.packet,
+                urgent: false,
             })
         }
     }
@@ -129,9 +188,28 @@ fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Rec
     let passcred = socket.opts.passcred;
     let mut received = Received::default();
     let mut index = 0;
+    let inline = socket.inline_urgent();
     while received.data.len() < max || max == 0 {
         let Some(message) = socket.queue.get_mut(index) else { break };
         let begun = !received.data.is_empty();
+        if message.urgent != Urgent::No {
+            // A read stops at the mark; the next one begins behind it, or with the byte itself if it stays inline.
+            if begun {
+                break;
+            }
+            let skipped = !inline || message.urgent == Urgent::Read;
+            match (skipped, take) {
+                (true, Take::Peek) => {
+                    index += 1;
+                    continue;
+                }
+                (true, Take::Consume) => {
+                    socket.pop();
+                    continue;
+                }
+                (false, _) => {}
+            }
+        }
         if begun && (!message.files.is_empty() || passcred && message.creds != received.creds) {
             break;
         }

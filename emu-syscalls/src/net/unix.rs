@@ -207,14 +207,8 @@ pub(crate) fn send(
     } else {
         data.len()
     };
-    let message = Message {
-        data: data[..take].to_vec(),
-        start: 0,
-        from: socket.local.clone(),
-        sender: id,
-        files: along.0.to_vec(),
-        creds: along.1,
-    };
+    let mut message = Message::new(data[..take].to_vec(), socket.local.clone(), id, along.1);
+    message.files = along.0.to_vec();
     ctx.k.net.in_flight += along.0.len();
     ctx.k.net.get_mut(target)?.push(message);
     wake_readers(ctx.k, target);

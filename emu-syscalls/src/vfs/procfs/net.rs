@@ -1,6 +1,8 @@
 //! /proc/net (that is /proc/PID/net): tables of the network, in the formats of net/ipv4 and net/core.
 
 use crate::kernel::Kernel;
+use crate::net::diag::{inet_table, unix_table};
+use crate::net::{Domain, inet};
 
 /// Names below net, and what they hold.
 /// Makes the contents of a file.
@@ -14,13 +16,13 @@ pub(crate) const FILES: &[(&str, Contents)] = &[
          0    0    0    0     0       0          0\n"
             .to_owned()
     }),
-    ("net/tcp", |_| tcp_header()),
-    ("net/tcp6", |_| tcp6_header()),
-    ("net/udp", |_| udp_header()),
-    ("net/udp6", |_| udp6_header()),
-    ("net/raw", |_| udp_header()),
-    ("net/raw6", |_| udp6_header()),
-    ("net/unix", |_| "Num       RefCount Protocol Flags    Type St Inode Path\n".to_owned()),
+    ("net/tcp", |k| tcp_header() + &inet_table(k, Domain::Inet, Some(inet::TCP))),
+    ("net/tcp6", |k| tcp6_header() + &inet_table(k, Domain::Inet6, Some(inet::TCP))),
+    ("net/udp", |k| udp_header() + &inet_table(k, Domain::Inet, Some(inet::UDP))),
+    ("net/udp6", |k| udp6_header() + &inet_table(k, Domain::Inet6, Some(inet::UDP))),
+    ("net/raw", |k| udp_header() + &inet_table(k, Domain::Inet, None)),
+    ("net/raw6", |k| udp6_header() + &inet_table(k, Domain::Inet6, None)),
+    ("net/unix", |k| "Num       RefCount Protocol Flags    Type St Inode Path\n".to_owned() + &unix_table(k)),
     ("net/route", |_| {
         let head = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT";
         format!("{head:<127}\n")
