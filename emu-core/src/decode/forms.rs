@@ -116,6 +116,42 @@ macro_rules! by_form {
     };
 }
 
+/// As [`by_src`], with memory without an index by itself.
+macro_rules! by_src_near {
+    ($l:expr, $mem:expr, $S:ident => $e:expr) => {
+        if $mem && $l.is_near() {
+            type $S = $crate::exec::operand::AtBase;
+            $e as $crate::exec::OpFn
+        } else {
+            by_src!($mem, $S => $e)
+        }
+    };
+}
+
+/// As [`by_form`], with memory without an index by itself.
+macro_rules! by_form_near {
+    ($l:expr, $D:ident, $S:ident => $e:expr) => {
+        match ($l.is_near(), $l.is_mem(0), $l.is_mem(1), $l.is_imm(1)) {
+            (true, true, _, true) => {
+                type $D = $crate::exec::operand::AtBase;
+                type $S = $crate::exec::operand::Im;
+                $e as $crate::exec::OpFn
+            }
+            (true, true, _, _) => {
+                type $D = $crate::exec::operand::AtBase;
+                type $S = $crate::exec::operand::Rb;
+                $e as $crate::exec::OpFn
+            }
+            (true, _, true, _) => {
+                type $D = $crate::exec::operand::Ra;
+                type $S = $crate::exec::operand::AtBase;
+                $e as $crate::exec::OpFn
+            }
+            _ => by_form!($l, $D, $S => $e),
+        }
+    };
+}
+
 /// The condition `$C`.
 macro_rules! by_cc {
     ($cc:expr, $C:ident => $e:expr) => {
@@ -188,4 +224,4 @@ macro_rules! by_cc {
     };
 }
 
-pub(super) use {by_cc, by_dst, by_form, by_long, by_src, by_wide, by_width};
+pub(super) use {by_cc, by_dst, by_form, by_form_near, by_long, by_src, by_src_near, by_wide, by_width};

@@ -2,7 +2,7 @@
 
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind, Register};
 
-use super::forms::{by_cc, by_dst, by_form, by_long, by_src, by_wide, by_width};
+use super::forms::{by_cc, by_dst, by_form, by_form_near, by_long, by_src, by_src_near, by_wide, by_width};
 use super::{Choice, Lower};
 use crate::cpu::reg;
 use crate::exec::flags::{CF, OF};
@@ -48,10 +48,10 @@ pub(super) fn fused(prev: &Instruction, cc: u8) -> Option<OpFn> {
     let w = l.width(0);
     Some(match prev.mnemonic() {
         Mnemonic::Cmp => {
-            by_width!(w, T => by_form!(l, D, S => by_cc!(cc, C => alu::alu_jcc::<alu::Cmp, T, D, S, C>)))
+            by_width!(w, T => by_form_near!(l, D, S => by_cc!(cc, C => alu::alu_jcc::<alu::Cmp, T, D, S, C>)))
         }
         Mnemonic::Test => {
-            by_width!(w, T => by_form!(l, D, S => by_cc!(cc, C => alu::alu_jcc::<alu::Test, T, D, S, C>)))
+            by_width!(w, T => by_form_near!(l, D, S => by_cc!(cc, C => alu::alu_jcc::<alu::Test, T, D, S, C>)))
         }
         _ if l.is_mem(0) || l.is_mem(1) || w < 4 => return None,
         Mnemonic::Sub if l.is_imm(1) => {
@@ -66,15 +66,15 @@ pub(super) fn fused(prev: &Instruction, cc: u8) -> Option<OpFn> {
             by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::And, T, Ra, Im, C>))
         }
         Mnemonic::And => by_long!(w, T => by_cc!(cc, C => alu::alu_jcc::<alu::And, T, Ra, Rb, C>)),
-        Mnemonic::Inc => by_long!(w, T => by_cc!(cc, C => alu::unary_jcc::<alu::Inc, T, Ra, C>)),
-        Mnemonic::Dec => by_long!(w, T => by_cc!(cc, C => alu::unary_jcc::<alu::Dec, T, Ra, C>)),
+        Mnemonic::Inc => by_long!(w, T => by_cc!(cc, C => alu::unary_jcc::<alu::Inc, T, C>)),
+        Mnemonic::Dec => by_long!(w, T => by_cc!(cc, C => alu::unary_jcc::<alu::Dec, T, C>)),
         _ => return None,
     })
 }
 
 macro_rules! alu2 {
     ($l:expr, $O:ident) => {
-        Body(by_width!($l.width(0), T => by_form!($l, D, S => alu::alu::<alu::$O, T, D, S>)))
+        Body(by_width!($l.width(0), T => by_form_near!($l, D, S => alu::alu::<alu::$O, T, D, S>)))
     };
 }
 
@@ -234,7 +234,7 @@ fn moves(l: &mut Lower<'_>) -> Choice {
             return Body(by_wide!(w, T => by_dst!(l.is_mem(0), D => system::mov_from_seg::<T, D>)));
         }
     }
-    Body(by_width!(l.width(0), T => by_form!(l, D, S => mov::mov::<T, D, S>)))
+    Body(by_width!(l.width(0), T => by_form_near!(l, D, S => mov::mov::<T, D, S>)))
 }
 
 fn extend(l: &Lower<'_>, signed: bool) -> Choice {
@@ -242,9 +242,9 @@ fn extend(l: &Lower<'_>, signed: bool) -> Choice {
     macro_rules! from {
         ($f:ident) => {
             match l.width(1) {
-                1 => by_wide!(to, W => by_src!(mem, S => mov::$f::<W, u8, S>)),
-                2 => by_wide!(to, W => by_src!(mem, S => mov::$f::<W, u16, S>)),
-                _ => by_wide!(to, W => by_src!(mem, S => mov::$f::<W, u32, S>)),
+                1 => by_wide!(to, W => by_src_near!(l, mem, S => mov::$f::<W, u8, S>)),
+                2 => by_wide!(to, W => by_src_near!(l, mem, S => mov::$f::<W, u16, S>)),
+                _ => by_wide!(to, W => by_src_near!(l, mem, S => mov::$f::<W, u32, S>)),
             }
         };
     }

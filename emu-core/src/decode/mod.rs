@@ -97,6 +97,11 @@ impl<'a> Lower<'a> {
         self.kind(i) == OpKind::Memory
     }
 
+    /// True if the memory operand has no index.
+    pub(crate) fn is_near(&self) -> bool {
+        self.op.index == ZERO
+    }
+
     /// True if operand `i` is an immediate.
     pub(crate) fn is_imm(&self, i: u32) -> bool {
         is_immediate(self.kind(i))

@@ -3,7 +3,7 @@
 use iced_x86::{Code, EncodingKind, Mnemonic, OpKind, Register};
 
 use super::{Choice, Lower};
-use crate::exec::operand::{Me, Ra};
+use crate::exec::operand::{AtBase, Me, Ra};
 use crate::exec::vecint::{LEGACY, VEX128, VEX256};
 use crate::exec::{OpFn, mov, vecavx, vecint, vecmov};
 
@@ -151,6 +151,8 @@ fn movd(l: &mut Lower<'_>, wide: bool) -> Choice {
         let mem = l.is_mem(1);
         return Body(match (wide, mem) {
             (false, false) => by_k!(l, K => vecmov::load_low::<u32, crate::exec::operand::Rb, K>),
+            (false, true) if l.is_near() => by_k!(l, K => vecmov::load_low::<u32, AtBase, K>),
+            (true, true) if l.is_near() => by_k!(l, K => vecmov::load_low::<u64, AtBase, K>),
             (false, true) => by_k!(l, K => vecmov::load_low::<u32, Me, K>),
             (true, false) => by_k!(l, K => vecmov::load_low::<u64, crate::exec::operand::Rb, K>),
             (true, true) => by_k!(l, K => vecmov::load_low::<u64, Me, K>),
@@ -167,13 +169,19 @@ fn movd(l: &mut Lower<'_>, wide: bool) -> Choice {
 /// MOVSS, MOVSD.
 fn scalar_move(l: &mut Lower<'_>, wide: bool) -> Choice {
     if l.is_mem(0) {
-        return Body(if wide { vecmov::store_low::<u64, Me> } else { vecmov::store_low::<u32, Me> });
+        return Body(match (wide, l.is_near()) {
+            (true, true) => vecmov::store_low::<u64, AtBase> as OpFn,
+            (false, true) => vecmov::store_low::<u32, AtBase>,
+            (true, false) => vecmov::store_low::<u64, Me>,
+            (false, false) => vecmov::store_low::<u32, Me>,
+        });
     }
     if l.is_mem(1) {
-        return Body(if wide {
-            by_k!(l, K => vecmov::load_low::<u64, Me, K>)
-        } else {
-            by_k!(l, K => vecmov::load_low::<u32, Me, K>)
+        return Body(match (wide, l.is_near()) {
+            (true, true) => by_k!(l, K => vecmov::load_low::<u64, AtBase, K>),
+            (false, true) => by_k!(l, K => vecmov::load_low::<u32, AtBase, K>),
+            (true, false) => by_k!(l, K => vecmov::load_low::<u64, Me, K>),
+            (false, false) => by_k!(l, K => vecmov::load_low::<u32, Me, K>),
         });
     }
     fill(l);

@@ -16,6 +16,9 @@ use crate::mem::{Access, FrameId, Memory, SpaceId};
 
 /// Bytes of decoded blocks at which the cache is emptied.
 const CACHE_BYTES: usize = 64 << 20;
+/// Instructions after which blocks come back to the engine at the latest. Blocks call each other by jumps as far as
+/// the compiler makes jumps of calls in last place; where it does not, this bounds the stack.
+const STRETCH: i64 = 2048;
 /// Address spaces remembered at once.
 const CONTEXTS: usize = 256;
 
@@ -61,9 +64,10 @@ impl Engine for Interp {
         let mut env = Env { mem, space };
         self.enter(cpu, &mut env);
         let budget = (stop_at - cpu.icount).min(i64::MAX as u64) as i64;
-        self.ctx.remaining = budget;
+        self.ctx.remaining = 0;
+        self.ctx.reserve = budget;
         let exit = self.go(&mut env);
-        cpu.icount += (budget - self.ctx.remaining) as u64;
+        cpu.icount += (budget - self.ctx.reserve - self.ctx.remaining) as u64;
         self.ctx.store_cpu(cpu);
         exit
     }
@@ -262,6 +266,7 @@ impl Interp {
 
     fn go(&mut self, env: &mut Env<'_>) -> Exit {
         loop {
+            self.refill();
             if self.ctx.remaining <= 0 {
                 return Exit::Budget;
             }
@@ -291,12 +296,23 @@ impl Interp {
         }
     }
 
+    /// Lets so many instructions run as blocks may run one after another without coming back.
+    fn refill(&mut self) {
+        let ctx = &mut *self.ctx;
+        let total = ctx.remaining + ctx.reserve;
+        ctx.remaining = total.min(STRETCH);
+        ctx.reserve = total - ctx.remaining;
+    }
+
     /// Runs blocks as long as each names its successor.
     fn chain(&mut self, env: &mut Env<'_>, mut block: *const Block) -> Option<Exit> {
-        let ctx = &mut *self.ctx;
         loop {
             // SAFETY: blocks are alive until `take` or `decode` drop them, which this loop does not call.
             let b = unsafe { &*block };
+            if b.count > self.ctx.remaining {
+                self.refill();
+            }
+            let ctx = &mut *self.ctx;
             if b.count > ctx.remaining {
                 ctx.rip = b.rip;
                 break;

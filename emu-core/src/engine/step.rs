@@ -18,7 +18,8 @@ pub(crate) fn step(ctx: &mut Ctx, env: &mut Env<'_>) -> Option<Exit> {
             return Some(Exit::Exception(e));
         }
     };
-    ctx.remaining -= 1;
+    // No other block may follow.
+    let rest = std::mem::replace(&mut ctx.remaining, 0) - 1;
     ctx.block = &raw const block;
     let start = block.start();
     let flow = (start.f)(ctx, start, env);
@@ -27,6 +28,7 @@ pub(crate) fn step(ctx: &mut Ctx, env: &mut Env<'_>) -> Option<Exit> {
         ctx.rip = unsafe { (*flow.0).rip };
     }
     ctx.single = false;
+    ctx.remaining += rest;
     ctx.block = std::ptr::null();
     ctx.link = std::ptr::null();
     match std::mem::replace(&mut ctx.stop, Stop::None) {

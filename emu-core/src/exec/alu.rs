@@ -2,9 +2,11 @@
 //! TEST, INC, DEC, NEG, NOT, XADD, CMPXCHG; each also fused with a conditional jump behind it.
 
 use super::flags::{AF, CF, OF, ZF};
+use super::memory::Reach;
 use super::operand::{Dst, Int, Src};
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, reg};
+use crate::mem::Access;
 
 /// A two-operand operation.
 pub(crate) trait Alu {
@@ -70,54 +72,26 @@ pub(crate) fn carry_bits(carry: bool, aux: bool, over: bool) -> u64 {
     (u64::from(carry) * CF) | (u64::from(aux) * AF) | (u64::from(over) * OF)
 }
 
-#[inline(always)]
-fn alu_body<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return false };
-    if O::WRITES {
-        let Some(at) = D::open::<T>(ctx, &op, env) else { return false };
-        let a = D::read::<T>(ctx, &op, at);
-        let r = O::value(ctx, a, b);
-        D::write(ctx, &op, env, at, r);
-        O::flags(ctx, a, b, r);
-    } else {
-        let Some(a) = D::get::<T>(ctx, &op, env) else { return false };
-        O::flags(ctx, a, b, a);
-    }
-    true
-}
-
-/// The same if it takes no walk; nothing happens otherwise.
-#[inline(always)]
-fn alu_quick<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
-    let Some(b) = S::peek::<T>(ctx, &op) else { return false };
-    if O::WRITES {
-        let Some(at) = D::reach::<T>(ctx, &op) else { return false };
-        let a = D::read::<T>(ctx, &op, at);
-        let r = O::value(ctx, a, b);
-        D::write(ctx, &op, env, at, r);
-        O::flags(ctx, a, b, r);
-    } else {
-        let Some(a) = D::peek::<T>(ctx, &op) else { return false };
-        O::flags(ctx, a, b, a);
-    }
-    true
+/// The operation; memory that is not at hand leaves the body before anything is done.
+macro_rules! operate {
+    ($ctx:ident, $op:ident, $env:ident, $O:ident, $T:ident, $D:ident, $S:ident) => {
+        let Some(b) = $S::peek::<$T>($ctx, &$op) else { return $S::miss::<$T>($ctx, $op, $env) };
+        if $O::WRITES {
+            let Some(at) = $D::reach::<$T>($ctx, &$op) else { return $D::miss_write::<$T>($ctx, $op, $env) };
+            let a = $D::read::<$T>($ctx, &$op, at);
+            let r = $O::value($ctx, a, b);
+            $D::write($ctx, &$op, at, r);
+            $O::flags($ctx, a, b, r);
+        } else {
+            let Some(a) = $D::peek::<$T>($ctx, &$op) else { return $D::miss::<$T>($ctx, $op, $env) };
+            $O::flags($ctx, a, b, a);
+        }
+    };
 }
 
 /// Operation with two operands.
 pub(crate) fn alu<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if alu_quick::<O, T, D, S>(ctx, op, env) {
-        op.next(ctx, env)
-    } else {
-        alu_slow::<O, T, D, S>(ctx, op, env)
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn alu_slow<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if !alu_body::<O, T, D, S>(ctx, op, env) {
-        return ctx.fail(op);
-    }
+    operate!(ctx, op, env, O, T, D, S);
     op.next(ctx, env)
 }
 
@@ -127,23 +101,8 @@ pub(crate) fn alu_jcc<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    if !alu_quick::<O, T, D, S>(ctx, op, env) {
-        return alu_jcc_slow::<O, T, D, S, CC>(ctx, op, env);
-    }
-    if ctx.cond::<CC>() { ctx.follow(1) } else { ctx.follow(0) }
-}
-
-#[cold]
-#[inline(never)]
-fn alu_jcc_slow<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
-    ctx: &mut Ctx,
-    op: OpRef,
-    env: &mut Env<'_>,
-) -> Flow {
-    if !alu_body::<O, T, D, S>(ctx, op, env) {
-        return ctx.fail(op);
-    }
-    if ctx.cond::<CC>() { ctx.follow(1) } else { ctx.follow(0) }
+    operate!(ctx, op, env, O, T, D, S);
+    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
 }
 
 /// A one-operand operation.
@@ -217,57 +176,46 @@ impl Unary for Bswap {
     fn flags<T: Int>(_: &mut Ctx, _: T, _: T) {}
 }
 
-#[inline(always)]
-fn unary_body<O: Unary, T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return false };
-    let a = D::read::<T>(ctx, &op, at);
-    let r = O::value(a);
-    D::write(ctx, &op, env, at, r);
-    O::flags(ctx, a, r);
-    true
-}
-
 /// Operation with one operand.
 pub(crate) fn unary<O: Unary, T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if !unary_body::<O, T, D>(ctx, op, env) {
-        return ctx.fail(op);
-    }
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
+    let a = D::read::<T>(ctx, &op, at);
+    let r = O::value(a);
+    D::write(ctx, &op, at, r);
+    O::flags(ctx, a, r);
     op.next(ctx, env)
 }
 
-/// The same, and the conditional jump behind it.
-pub(crate) fn unary_jcc<O: Unary, T: Int, D: Dst, const CC: u8>(
-    ctx: &mut Ctx,
-    op: OpRef,
-    env: &mut Env<'_>,
-) -> Flow {
-    if !unary_body::<O, T, D>(ctx, op, env) {
-        return ctx.fail(op);
-    }
-    if ctx.cond::<CC>() { ctx.follow(1) } else { ctx.follow(0) }
+/// The same of a register, and the conditional jump behind it.
+pub(crate) fn unary_jcc<O: Unary, T: Int, const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let a = T::get(ctx, op.a);
+    let r = O::value(a);
+    T::put(ctx, op.a, r);
+    O::flags(ctx, a, r);
+    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
 }
 
 /// XADD. All six flags.
 pub(crate) fn xadd<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let b = T::get(ctx, op.b);
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let a = D::read::<T>(ctx, &op, at);
     // The sum goes last: `xadd reg, same reg` leaves the sum.
     let sum = T::of(a.u().wrapping_add(b.u()));
     T::put(ctx, op.b, a);
-    D::write(ctx, &op, env, at, sum);
+    D::write(ctx, &op, at, sum);
     ctx.set_add(a, b);
     op.next(ctx, env)
 }
 
 /// CMPXCHG. All six flags, as CMP of the accumulator with the destination. The destination is always written.
 pub(crate) fn cmpxchg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let old = D::read::<T>(ctx, &op, at);
     let acc = T::get(ctx, reg::RAX as u8);
     if acc == old {
         let new = T::get(ctx, op.b);
-        D::write(ctx, &op, env, at, new);
+        D::write(ctx, &op, at, new);
     } else {
         T::put(ctx, reg::RAX as u8, old);
     }
@@ -278,13 +226,15 @@ pub(crate) fn cmpxchg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_
 /// CMPXCHG8B. ZF only.
 pub(crate) fn cmpxchg8b(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
-    let Some(at) = ctx.place::<u64>(env, addr) else { return ctx.fail(op) };
+    let Some(at) = ctx.reach::<u64>(addr) else {
+        return ctx.miss(op, env, &Reach::whole(8, Access::Write));
+    };
     let old = at.read::<u64>();
     let expected = (ctx.regs[reg::RDX] << 32) | (ctx.regs[reg::RAX] & 0xffff_ffff);
     let same = old == expected;
     if same {
         let new = (ctx.regs[reg::RCX] << 32) | (ctx.regs[reg::RBX] & 0xffff_ffff);
-        ctx.put_place(env, at, new);
+        at.write(new);
     } else {
         ctx.regs[reg::RAX] = old & 0xffff_ffff;
         ctx.regs[reg::RDX] = old >> 32;
@@ -300,7 +250,7 @@ pub(crate) fn cmpxchg16b(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if addr & 15 != 0 {
         return ctx.raise(op, Exception::gp());
     }
-    if ctx.host(env, addr, crate::mem::Access::Write).is_none() {
+    if ctx.host(env, addr, Access::Write).is_none() {
         return ctx.fail(op);
     }
     let Some(old) = ctx.load128(env, addr) else { return ctx.fail(op) };

@@ -15,9 +15,9 @@ fn change<const KIND: u8>(a: u64, bit: u64) -> u64 {
     }
 }
 
+#[inline(always)]
 fn set_cf(ctx: &mut Ctx, on: bool) {
-    let rest = ctx.status() & !CF;
-    ctx.set_explicit(rest | (u64::from(on) * CF));
+    ctx.set_some(CF, u64::from(on) * CF);
 }
 
 /// Bit operation with the bit number taken modulo the width. CF: the bit; the other flags stay.
@@ -26,15 +26,15 @@ pub(crate) fn bit<T: Int, D: Dst, S: Src, const KIND: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    let Some(n) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(n) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let mask = 1u64 << (n.u() & u64::from(T::BITS - 1));
     let a = if KIND == 0 {
-        let Some(a) = D::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+        let Some(a) = D::peek::<T>(ctx, &op) else { return D::miss::<T>(ctx, op, env) };
         a
     } else {
-        let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+        let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
         let a = D::read::<T>(ctx, &op, at);
-        D::write(ctx, &op, env, at, T::of(change::<KIND>(a.u(), mask)));
+        D::write(ctx, &op, at, T::of(change::<KIND>(a.u(), mask)));
         a
     };
     set_cf(ctx, a.u() & mask != 0);
@@ -52,9 +52,13 @@ pub(crate) fn bit_string<T: Int, const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: 
         let Some(a) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
         a
     } else {
-        let Some(at) = ctx.place::<T>(env, addr) else { return ctx.fail(op) };
-        let a = at.read::<T>();
-        ctx.put_place(env, at, T::of(change::<KIND>(a.u(), mask)));
+        if !ctx.claim(env, addr, T::BYTES) {
+            return ctx.fail(op);
+        }
+        let Some(a) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
+        if !ctx.store(env, addr, T::of(change::<KIND>(a.u(), mask))) {
+            return ctx.fail(op);
+        }
         a
     };
     set_cf(ctx, a.u() & mask != 0);
@@ -99,11 +103,11 @@ scan!(/** BSR. As BSF. */ Bsr, |c, v| {
 });
 scan!(/** TZCNT. CF: the source is zero; ZF by the result; OF stays, the rest clear. */ Tzcnt, |c, v| {
     let r = u64::from(v.u().trailing_zeros().min(T::BITS));
-    (Some(T::of(r)), c.status() & OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
+    (Some(T::of(r)), u64::from(c.of()) * OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
 });
 scan!(/** LZCNT. As TZCNT. */ Lzcnt, |c, v| {
     let r = u64::from(v.u().leading_zeros() - T::SH);
-    (Some(T::of(r)), c.status() & OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
+    (Some(T::of(r)), u64::from(c.of()) * OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
 });
 scan!(/** POPCNT. ZF; the rest clear. */ Popcnt, |c, v| {
     (Some(T::of(u64::from(v.u().count_ones()))), u64::from(v.u() == 0) * ZF)
@@ -123,7 +127,7 @@ scan!(/** BLSMSK. CF: the source is zero. */ Blsmsk, |c, v| {
 
 /// A [`Scan`].
 pub(crate) fn scan<O: Scan, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let (r, bits) = O::run(ctx, v);
     if let Some(r) = r {
         T::put(ctx, op.a, r);
@@ -134,7 +138,7 @@ pub(crate) fn scan<O: Scan, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut 
 
 /// ANDN: slot `imm` is inverted. CF, OF, AF clear.
 pub(crate) fn andn<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let r = T::of(!ctx.r(op.imm as u8 & 15) & v.u());
     T::put(ctx, op.a, r);
     ctx.set_logic(r);
@@ -143,7 +147,7 @@ pub(crate) fn andn<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 /// BEXTR: control in slot `imm`. ZF; AF set, as AMD Zen does.
 pub(crate) fn bextr<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let control = ctx.r(op.imm as u8 & 15);
     let (start, len) = (control & 0xff, (control >> 8) & 0xff);
     let r = if start >= 64 { 0 } else { v.u() >> start };
@@ -155,7 +159,7 @@ pub(crate) fn bextr<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>)
 
 /// BZHI: index in slot `imm`. CF: the index reaches past the width.
 pub(crate) fn bzhi<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let n = ctx.r(op.imm as u8 & 15) & 0xff;
     let past = n >= u64::from(T::BITS);
     let r = T::of(if past { v.u() } else { v.u() & ((1 << n) - 1) });
@@ -166,7 +170,7 @@ pub(crate) fn bzhi<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 /// PDEP: source in slot `imm`, mask in the operand. No flags.
 pub(crate) fn pdep<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let (mut mask, mut from, mut r) = (v.u(), ctx.r(op.imm as u8 & 15), 0);
     while mask != 0 {
         let low = mask & mask.wrapping_neg();
@@ -182,7 +186,7 @@ pub(crate) fn pdep<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 /// PEXT: source in slot `imm`, mask in the operand. No flags.
 pub(crate) fn pext<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let (mut mask, from, mut r, mut n) = (v.u(), ctx.r(op.imm as u8 & 15), 0, 0);
     while mask != 0 {
         let low = mask & mask.wrapping_neg();
@@ -198,7 +202,7 @@ pub(crate) fn pext<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 /// CRC32 (polynomial 11EDC6F41h) of an operand of width `T`. No flags.
 pub(crate) fn crc32<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let mut crc = ctx.r(op.a) as u32;
     for byte in &v.u().to_le_bytes()[..T::BYTES as usize] {
         crc ^= u32::from(*byte);
@@ -212,11 +216,10 @@ pub(crate) fn crc32<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>)
 
 /// ADCX (`FLAG` = CF), ADOX (`FLAG` = OF): only that flag is read and set.
 pub(crate) fn adcx<T: Int, S: Src, const FLAG: u64>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
-    let status = ctx.status();
-    let sum =
-        u128::from(T::get(ctx, op.a).u()) + u128::from(b.u()) + u128::from(u64::from(status & FLAG != 0));
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
+    let carry = if FLAG == CF { ctx.cf() } else { ctx.of() };
+    let sum = u128::from(T::get(ctx, op.a).u()) + u128::from(b.u()) + u128::from(carry);
     T::put(ctx, op.a, T::of(sum as u64));
-    ctx.set_explicit(status & !FLAG | (u64::from(sum >> T::BITS != 0) * FLAG));
+    ctx.set_some(FLAG, u64::from(sum >> T::BITS != 0) * FLAG);
     op.next(ctx, env)
 }

@@ -8,24 +8,24 @@ use crate::cpu::{Exception, reg};
 const RSP: u8 = reg::RSP as u8;
 
 /// End of a block that goes on behind it.
-pub(crate) fn fall(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
-    ctx.follow(0)
+pub(crate) fn fall(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
+    ctx.follow(env, 0)
 }
 
 /// JMP, direct.
-pub(crate) fn jmp(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
-    ctx.follow(1)
+pub(crate) fn jmp(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
+    ctx.follow(env, 1)
 }
 
 /// Jcc. Reads flags.
-pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
-    if ctx.cond::<CC>() { ctx.follow(1) } else { ctx.follow(0) }
+pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
+    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
 }
 
 /// JMP, indirect. `#GP` if the target is not canonical.
 pub(crate) fn jmp_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     match S::peek::<u64>(ctx, &op) {
-        Some(to) if canonical(to) => ctx.jump(to),
+        Some(to) if ctx.knows(to) => ctx.jump(env, to),
         _ => jmp_ind_slow::<S>(ctx, op, env),
     }
 }
@@ -37,7 +37,7 @@ fn jmp_ind_slow<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if !canonical(to) {
         return ctx.raise(op, Exception::gp());
     }
-    ctx.jump(to)
+    ctx.jump(env, to)
 }
 
 /// CALL, direct.
@@ -45,9 +45,9 @@ pub(crate) fn call(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP).wrapping_sub(8);
     if let Some(at) = ctx.reach::<u64>(sp) {
         let back = ctx.block().end;
-        ctx.put_place(env, at, back);
+        at.write(back);
         ctx.w(RSP, sp);
-        return ctx.follow(1);
+        return ctx.follow(env, 1);
     }
     call_slow(ctx, op, env)
 }
@@ -61,7 +61,7 @@ fn call_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return ctx.fail(op);
     }
     ctx.w(RSP, sp);
-    ctx.follow(1)
+    ctx.follow(env, 1)
 }
 
 /// CALL, indirect. `#GP` if the target is not canonical.
@@ -77,17 +77,17 @@ pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> F
         return ctx.fail_stack(op);
     }
     ctx.w(RSP, sp);
-    ctx.jump(to)
+    ctx.jump(env, to)
 }
 
 /// RET; the immediate is what it pops besides.
 pub(crate) fn ret(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
     if let Some(to) = ctx.peek::<u64>(sp)
-        && canonical(to)
+        && ctx.knows(to)
     {
         ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
-        return ctx.jump(to);
+        return ctx.jump(env, to);
     }
     ret_slow(ctx, op, env)
 }
@@ -101,11 +101,11 @@ fn ret_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return ctx.raise(op, Exception::gp());
     }
     ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
-    ctx.jump(to)
+    ctx.jump(env, to)
 }
 
 /// LOOP, LOOPE, LOOPNE with a counter of width `T`; `KIND`: 0 plain, 1 while ZF, 2 while not ZF.
-pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
     let n = T::of(T::get(ctx, reg::RCX as u8).u().wrapping_sub(1));
     T::put(ctx, reg::RCX as u8, n);
     let go = n.u() != 0
@@ -114,10 +114,10 @@ pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, _: OpRef, _: &mut Env
             1 => ctx.zf(),
             _ => !ctx.zf(),
         };
-    if go { ctx.follow(1) } else { ctx.follow(0) }
+    if go { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
 }
 
 /// JRCXZ, JECXZ.
-pub(crate) fn jcxz<T: Int>(ctx: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
-    if T::get(ctx, reg::RCX as u8).u() == 0 { ctx.follow(1) } else { ctx.follow(0) }
+pub(crate) fn jcxz<T: Int>(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
+    if T::get(ctx, reg::RCX as u8).u() == 0 { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
 }

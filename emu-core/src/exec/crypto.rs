@@ -2,8 +2,8 @@
 //!
 //! **Invariant**: the tables are computed at compile time from the definitions in FIPS 197.
 
-use super::vecint::{V2, X, b16, d4, of_b16, of_d4, source};
-use super::{Ctx, Env, Flow, OpRef};
+use super::vecint::{V2, VEX128, X, b16, d4, missed, of_b16, of_d4, source};
+use super::{Ctx, Env, Flow, OpRef, host};
 
 const fn double(x: u8) -> u8 {
     x << 1 ^ if x & 0x80 != 0 { 0x1b } else { 0 }
@@ -93,7 +93,7 @@ const fn shifted(row: usize, column: usize, step: usize) -> usize {
     row + 4 * ((column + row * step) & 3)
 }
 
-#[inline(always)]
+#[inline(never)]
 fn mixed(v: X, table: &[u32; 256], step: usize) -> X {
     let s = b16(v);
     of_d4(std::array::from_fn(|c| {
@@ -101,7 +101,7 @@ fn mixed(v: X, table: &[u32; 256], step: usize) -> X {
     }))
 }
 
-#[inline(always)]
+#[inline(never)]
 fn unmixed(v: X, table: &[u8; 256], step: usize) -> X {
     let s = b16(v);
     of_b16(std::array::from_fn(|i| table[s[shifted(i & 3, i >> 2, step)] as usize]))
@@ -128,10 +128,10 @@ macro_rules! v2 {
 }
 
 v2! {
-    Aesenc = |a, b, imm| xor(mixed(a, &ENCRYPT, 1), b);
-    Aesenclast = |a, b, imm| xor(unmixed(a, &SBOX, 1), b);
-    Aesdec = |a, b, imm| xor(mixed(a, &DECRYPT, 3), b);
-    Aesdeclast = |a, b, imm| xor(unmixed(a, &INVERSE, 3), b);
+    Aesenc = |a, b, imm| host::aesenc(a, b).unwrap_or_else(|| xor(mixed(a, &ENCRYPT, 1), b));
+    Aesenclast = |a, b, imm| host::aesenclast(a, b).unwrap_or_else(|| xor(unmixed(a, &SBOX, 1), b));
+    Aesdec = |a, b, imm| host::aesdec(a, b).unwrap_or_else(|| xor(mixed(a, &DECRYPT, 3), b));
+    Aesdeclast = |a, b, imm| host::aesdeclast(a, b).unwrap_or_else(|| xor(unmixed(a, &INVERSE, 3), b));
     Aesimc = |a, b, imm| {
         let s = b16(b);
         of_d4(std::array::from_fn(|c| {
@@ -202,8 +202,15 @@ v2! {
     };
 }
 
-/// Product of polynomials over GF(2), four bits at a time.
+/// Product of polynomials over GF(2).
+#[inline(always)]
 fn carryless(a: u64, b: u64) -> X {
+    host::pclmulqdq([a, 0], [b, 0]).unwrap_or_else(|| carryless_by_fours(a, b))
+}
+
+/// The same, four bits at a time.
+#[inline(never)]
+fn carryless_by_fours(a: u64, b: u64) -> X {
     let mut multiples = [0u128; 16];
     for i in 1..16 {
         multiples[i] = multiples[i / 2] << 1 ^ if i & 1 != 0 { u128::from(a) } else { 0 };
@@ -215,15 +222,9 @@ fn carryless(a: u64, b: u64) -> X {
     [r as u64, (r >> 64) as u64]
 }
 
-/// The source of a SHA instruction: AMD processors take it at any alignment.
-#[inline(always)]
-fn unaligned<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<X> {
-    source::<MEM, { super::vecint::VEX128 }>(ctx, op, env)
-}
-
-/// The other SHA instructions.
+/// The other SHA instructions. AMD processors take the source at any alignment.
 pub(crate) fn sha<F: V2, const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = unaligned::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+    let Some(s) = source::<MEM, VEX128>(ctx, op) else { return missed::<16, VEX128>(ctx, op, env) };
     let r = F::run(ctx.x(op.b), s, op.imm as u8);
     ctx.set_x(op.a, r);
     op.next(ctx, env)
@@ -231,7 +232,7 @@ pub(crate) fn sha<F: V2, const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut En
 
 /// SHA256RNDS2: the words and constants stand in xmm0.
 pub(crate) fn sha256rnds2<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = unaligned::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+    let Some(s) = source::<MEM, VEX128>(ctx, op) else { return missed::<16, VEX128>(ctx, op, env) };
     let (p, q, wk) = (d4(ctx.x(op.a)), d4(s), d4(ctx.x(0)));
     let [mut f, mut e, mut b, mut a] = q;
     let [mut h, mut g, mut d, mut c] = p;
@@ -251,4 +252,31 @@ pub(crate) fn sha256rnds2<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut E
     }
     ctx.set_x(op.a, of_d4([f, e, b, a]));
     op.next(ctx, env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_instructions_and_the_tables_agree() {
+        let mut x = 7u64;
+        let mut next = || {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(99);
+            x ^ x >> 29
+        };
+        for _ in 0..2_000 {
+            let (a, b) = ([next(), next()], [next(), next()]);
+            let pairs = [
+                (host::aesenc(a, b), xor(mixed(a, &ENCRYPT, 1), b)),
+                (host::aesenclast(a, b), xor(unmixed(a, &SBOX, 1), b)),
+                (host::aesdec(a, b), xor(mixed(a, &DECRYPT, 3), b)),
+                (host::aesdeclast(a, b), xor(unmixed(a, &INVERSE, 3), b)),
+                (host::pclmulqdq(a, b), carryless_by_fours(a[0], b[0])),
+            ];
+            for (by_host, by_table) in pairs {
+                assert!(by_host.is_none_or(|v| v == by_table), "{a:x?} {b:x?}");
+            }
+        }
+    }
 }

@@ -81,6 +81,34 @@ impl Ctx {
         self.fl_b = bits;
     }
 
+    /// Of CF, AF and OF those in `which` as given; the other flags stay.
+    #[inline(always)]
+    pub(crate) fn set_some(&mut self, which: u64, bits: u64) {
+        let rest = match self.fl_kind {
+            Kind::Mixed | Kind::Explicit => self.fl_b & !which,
+            Kind::Logic => {
+                self.fl_kind = Kind::Mixed;
+                0
+            }
+            Kind::Add | Kind::Sub => {
+                let mut rest = 0;
+                if which & CF == 0 {
+                    rest |= u64::from(self.cf()) * CF;
+                }
+                if which & AF == 0 {
+                    rest |= u64::from(self.af()) * AF;
+                }
+                if which & OF == 0 {
+                    rest |= u64::from(self.of()) * OF;
+                }
+                self.fl_a = self.result();
+                self.fl_kind = Kind::Mixed;
+                rest
+            }
+        };
+        self.fl_b = rest | bits;
+    }
+
     #[inline(always)]
     fn result(&self) -> u64 {
         match self.fl_kind {
@@ -147,6 +175,7 @@ impl Ctx {
     }
 
     /// Auxiliary carry.
+    #[inline(always)]
     pub(crate) fn af(&self) -> bool {
         match self.fl_kind {
             Kind::Add | Kind::Sub => {

@@ -1,12 +1,13 @@
 //! Guest memory as the bodies see it: a translation cache in front of [`Memory::lookup`].
 //!
-//! Key type: [`Place`], a checked place for read-modify-write. Neighbour: [`crate::mem`] owns pages and frames.
+//! Key types: [`Place`], a checked place for read-modify-write; [`Reach`], what a body says that does not find its
+//! memory in the cache. Neighbour: [`crate::mem`] owns pages and frames.
 //!
 //! **Invariant**: nothing is written before every byte of an access is known to be writable. Host addresses live in
 //! the translation caches only, which follow the invalidations of [`Memory`].
 
 use super::operand::Int;
-use super::{Ctx, Env, Stop, TLB, TlbEntry};
+use super::{BOUNCE_SLOT, Block, Ctx, Env, Flow, NO_TAG, Op, OpRef, Stop, TLB, Tlb, ZERO};
 use crate::cpu::{Exception, RFlags, Vector, pf};
 use crate::engine::Exit;
 #[cfg(doc)]
@@ -21,21 +22,54 @@ const TASK_END: u64 = 0x7fff_ffff_f000;
 
 /// A place that may be read and written.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
-    ptr: *mut u8,
-    /// Guest address if the bytes lie in [`Ctx::scratch`] and must be written back.
-    addr: u64,
-    split: bool,
-}
+pub(crate) struct Place(*mut u8);
 
 impl Place {
     /// Reads it.
     #[inline(always)]
     pub(crate) fn read<T: Int>(self) -> T {
-        // SAFETY: `Ctx::place` made the pointer for this width.
-        unsafe { T::load(self.ptr) }
+        // SAFETY: `Ctx::reach` made the pointer for this width.
+        unsafe { T::load(self.0) }
+    }
+    /// Writes it.
+    #[inline(always)]
+    pub(crate) fn write<T: Int>(self, v: T) {
+        // SAFETY: made by `reach` for this width, and nothing was mapped or unmapped since.
+        unsafe { T::store(self.0, v) }
     }
 }
+
+/// How an operation that ends in [`Ctx::miss`] touches memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reach {
+    /// Bytes.
+    bytes: u64,
+    access: Access,
+    /// The index register is not part of the address.
+    at_base: bool,
+}
+
+impl Reach {
+    /// The memory operand.
+    #[inline(always)]
+    pub(crate) const fn whole(bytes: u64, access: Access) -> Self {
+        Reach { bytes, access, at_base: false }
+    }
+    /// The memory operand without its index.
+    #[inline(always)]
+    pub(crate) const fn base(bytes: u64, access: Access) -> Self {
+        Reach { bytes, access, at_base: true }
+    }
+}
+
+/// The page of [`Ctx::bounce`] as operations see it: no program can name it.
+const BOUNCE: u64 = 1 << 63;
+
+/// Behind an operation that runs on [`Ctx::bounce`]: gives what no block is at.
+fn bounced(_: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> Flow {
+    Flow(BOUNCED)
+}
+const BOUNCED: *const Block = std::ptr::without_provenance(1);
 
 /// True if bits 63 to 47 are equal.
 #[inline(always)]
@@ -49,11 +83,84 @@ impl Ctx {
         if self.cpl == 3 { Privilege::User } else { Privilege::Supervisor }
     }
 
-    /// Host address for reading `n` bytes, if the cache has it.
+    /// Host address of `n` bytes in one page, if the cache has it.
     #[inline(always)]
-    fn hit(tlb: &[TlbEntry; TLB], addr: u64, n: u64) -> Option<*mut u8> {
-        let e = &tlb[(addr >> 12) as usize & (TLB - 1)];
-        (e.tag == addr.wrapping_add(n - 1) & !0xfff).then(|| addr.wrapping_add(e.addend) as usize as *mut u8)
+    fn hit(tlb: &Tlb, addr: u64, n: u64) -> Option<*mut u8> {
+        let i = (addr >> 12) as usize & (TLB - 1);
+        (tlb.tags[i] == addr.wrapping_add(n - 1) & !0xfff)
+            .then(|| addr.wrapping_add(tlb.addends[i]) as usize as *mut u8)
+    }
+
+    /// Host address for reading `n` bytes, if the cache has the page.
+    #[inline(always)]
+    pub(crate) fn readable(&self, addr: u64, n: u64) -> Option<*const u8> {
+        Self::hit(&self.tlb_r, addr, n).map(<*mut u8>::cast_const)
+    }
+
+    /// Host address for writing `n` bytes, if the cache has the page.
+    #[inline(always)]
+    pub(crate) fn writeable(&self, addr: u64, n: u64) -> Option<*mut u8> {
+        Self::hit(&self.tlb_w, addr, n)
+    }
+
+    /// What an operation ends in that found its memory not at hand and has done nothing yet: brings the page in and
+    /// does the operation again. One that crosses pages is done on a copy of its bytes.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn miss(&mut self, op: OpRef, env: &mut Env<'_>, reach: &Reach) -> Flow {
+        let n = reach.bytes;
+        let addr = if reach.at_base { self.r(op.base).wrapping_add(op.disp as u64) } else { self.ea(&op) };
+        if !self.spans_canonical(addr, n) || !self.aligned_if_asked(addr, n) {
+            return self.fail(op);
+        }
+        if addr & 0xfff > 0x1000 - n || self.alignment_checked() {
+            return self.miss_by_copy(op, env, reach, addr);
+        }
+        if self.host(env, addr, reach.access).is_none() {
+            return self.fail(op);
+        }
+        (op.f)(self, op, env)
+    }
+
+    fn miss_by_copy(&mut self, op: OpRef, env: &mut Env<'_>, reach: &Reach, addr: u64) -> Flow {
+        let n = reach.bytes as usize;
+        let write = reach.access == Access::Write;
+        let mut bytes = [0u8; 64];
+        if write && !self.writable(env, addr, n as u64) {
+            return self.fail(op);
+        }
+        if !self.load_bytes(env, addr, &mut bytes[..n]) {
+            return self.fail(op);
+        }
+        // The same place in its page as far as alignment goes.
+        let offset = (addr & 63) as usize;
+        let page = self.bounce.as_mut_ptr().cast::<u8>();
+        // SAFETY: the buffer has 128 bytes; `offset` is below 64 and `n` at most 64.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), page.add(offset), n) };
+        let i = (BOUNCE >> 12) as usize & (TLB - 1);
+        for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
+            tlb.tags[i] = BOUNCE;
+            tlb.addends[i] = (page as usize as u64).wrapping_sub(BOUNCE);
+        }
+        self.w(BOUNCE_SLOT, BOUNCE + offset as u64);
+        let index = if reach.at_base { op.index } else { ZERO };
+        let first = Op { base: BOUNCE_SLOT, index, scale: 0, disp: 0, ..*op };
+        let ops = [first, Op { f: bounced, ..first }];
+        let start = OpRef::of(&ops);
+        let flow = (start.f)(self, start, env);
+        for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
+            tlb.tags[i] = NO_TAG;
+        }
+        if flow.0 != BOUNCED {
+            return flow;
+        }
+        if write {
+            // SAFETY: as above.
+            unsafe { std::ptr::copy_nonoverlapping(page.add(offset), bytes.as_mut_ptr(), n) };
+            // It was found writable, so this cannot fail.
+            self.store_bytes(env, addr, &bytes[..n]);
+        }
+        op.next(self, env)
     }
 
     /// Reads.
@@ -73,17 +180,10 @@ impl Ctx {
         Self::hit(&self.tlb_r, addr, T::BYTES).map(|p| unsafe { T::load(p) })
     }
 
-    /// Reads 16 bytes if the cache has the page.
-    #[inline(always)]
-    pub(crate) fn peek128(&self, addr: u64) -> Option<[u64; 2]> {
-        // SAFETY: the cache holds readable host pages, and the access lies in one page.
-        Self::hit(&self.tlb_r, addr, 16).map(|p| unsafe { [u64::load(p), u64::load(p.add(8))] })
-    }
-
     /// A place for writing if the cache has the page.
     #[inline(always)]
     pub(crate) fn reach<T: Int>(&self, addr: u64) -> Option<Place> {
-        Self::hit(&self.tlb_w, addr, T::BYTES).map(|ptr| Place { ptr, addr, split: false })
+        self.writeable(addr, T::BYTES).map(Place)
     }
 
     /// Writes. False: it faulted.
@@ -102,30 +202,6 @@ impl Ctx {
     fn store_slow(&mut self, env: &mut Env<'_>, addr: u64, v: u64, n: u64) -> bool {
         self.scratch[0] = v;
         self.write_slow(env, addr, n)
-    }
-
-    /// Checks for writing.
-    #[inline(always)]
-    pub(crate) fn place<T: Int>(&mut self, env: &mut Env<'_>, addr: u64) -> Option<Place> {
-        if let Some(ptr) = Self::hit(&self.tlb_w, addr, T::BYTES) {
-            return Some(Place { ptr, addr, split: false });
-        }
-        if !self.read_for_write(env, addr, T::BYTES) {
-            return None;
-        }
-        Some(Place { ptr: self.scratch.as_mut_ptr().cast(), addr, split: true })
-    }
-
-    /// Writes a checked place.
-    #[inline(always)]
-    pub(crate) fn put_place<T: Int>(&mut self, env: &mut Env<'_>, at: Place, v: T) {
-        if at.split {
-            // The place was checked, so this cannot fault.
-            self.store_slow(env, at.addr, v.u(), T::BYTES);
-        } else {
-            // SAFETY: made by `place` for this width, and nothing was mapped or unmapped since.
-            unsafe { T::store(at.ptr, v) };
-        }
     }
 
     /// Reads 16 bytes.
@@ -208,13 +284,9 @@ impl Ctx {
         true
     }
 
-    #[cold]
-    #[inline(never)]
-    fn read_for_write(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
-        if !self.spans_canonical(addr, n) || !self.aligned_if_asked(addr, n) || !self.writable(env, addr, n) {
-            return false;
-        }
-        self.read_slow(env, addr, n)
+    /// Checks that a word of `n` bytes may be written, alignment too.
+    pub(crate) fn claim(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
+        self.spans_canonical(addr, n) && self.aligned_if_asked(addr, n) && self.writable(env, addr, n)
     }
 
     #[cold]
@@ -288,16 +360,19 @@ impl Ctx {
             }
         }
         if !self.alignment_checked() {
-            let entry = TlbEntry { tag: at, addend: (page.ptr as usize as u64).wrapping_sub(at) };
+            let addend = (page.ptr as usize as u64).wrapping_sub(at);
             let i = (addr >> 12) as usize & (TLB - 1);
+            self.note_fill(i);
             if access == Access::Write {
-                self.tlb_w[i] = entry;
+                self.tlb_w.tags[i] = at;
+                self.tlb_w.addends[i] = addend;
                 // The page may have got a new frame.
-                if self.tlb_r[i].tag == at {
-                    self.tlb_r[i] = entry;
+                if self.tlb_r.tags[i] == at {
+                    self.tlb_r.addends[i] = addend;
                 }
             } else {
-                self.tlb_r[i] = entry;
+                self.tlb_r.tags[i] = at;
+                self.tlb_r.addends[i] = addend;
             }
         }
         // SAFETY: the offset lies in the page.

@@ -4,7 +4,7 @@
 //! top 0 and all registers in use (EMMS ends that).
 
 use super::operand::{Dst, Int, Src};
-use super::vecint::V2;
+use super::vecint::{LEGACY, V2};
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, F80, Vector, reg};
 use crate::fp::{Mxcsr, Round, sse};
@@ -111,9 +111,8 @@ pub(crate) fn copy(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 pub(crate) fn store<T: Int, O: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let v = T::of(mm(ctx, op.b));
-    if !O::set(ctx, &op, env, v) {
-        return ctx.fail(op);
-    }
+    let Some(at) = O::reach::<T>(ctx, &op) else { return O::miss_write::<T>(ctx, op, env) };
+    O::write(ctx, &op, at, v);
     enter(ctx);
     op.next(ctx, env)
 }
@@ -258,8 +257,8 @@ pub(crate) fn pd2pi<const TRUNCATE: bool, const MEM: bool>(
     env: &mut Env<'_>,
 ) -> Flow {
     wait!(ctx, op);
-    let Some(s) = super::vecint::source::<MEM, { super::vecint::LEGACY }>(ctx, op, env) else {
-        return ctx.fail(op);
+    let Some(s) = super::vecint::source::<MEM, LEGACY>(ctx, op) else {
+        return super::vecint::missed::<16, LEGACY>(ctx, op, env);
     };
     let control = Mxcsr(ctx.mxcsr);
     let rc = if TRUNCATE { Round::Zero } else { control.rc() };

@@ -14,6 +14,7 @@ pub(crate) mod cpuid;
 pub(crate) mod crypto;
 pub(crate) mod flags;
 pub(crate) mod fpops;
+pub(crate) mod host;
 pub(crate) mod memory;
 pub(crate) mod mmx;
 pub(crate) mod mov;
@@ -47,6 +48,8 @@ pub(crate) const FS: u8 = 17;
 pub(crate) const GS: u8 = 18;
 /// Slot for an address computed by a helper operation.
 pub(crate) const TMP: u8 = 19;
+/// Slot for the address of [`Ctx::bounce`].
+pub(crate) const BOUNCE_SLOT: u8 = 20;
 
 /// A body.
 pub(crate) type OpFn = fn(&mut Ctx, OpRef, &mut Env<'_>) -> Flow;
@@ -96,6 +99,11 @@ impl std::ops::Deref for OpRef {
 }
 
 impl OpRef {
+    /// The first of an operation and what ends its run. Good as long as they are.
+    pub(crate) fn of(ops: &[Op; 2]) -> Self {
+        OpRef(ops.as_ptr())
+    }
+
     /// Goes on with the next operation of the block.
     #[inline(always)]
     pub(crate) fn next(self, ctx: &mut Ctx, env: &mut Env<'_>) -> Flow {
@@ -105,7 +113,7 @@ impl OpRef {
     }
 }
 
-/// How a block ended: the block to go on with, or null: [`Ctx::rip`] and [`Ctx::stop`] say.
+/// How a run of blocks ended: the block to go on with, or null: [`Ctx::rip`] and [`Ctx::stop`] say.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(crate) struct Flow(pub(crate) *const Block);
@@ -171,18 +179,20 @@ pub(crate) enum Stop {
 }
 
 /// Entries of a translation cache.
-pub(crate) const TLB: usize = 512;
-/// Tag of an unused entry.
+pub(crate) const TLB: usize = 4096;
+/// Tag of an unused entry. Zero does as well, except in the first and the last: only an access to page 0, or one that
+/// runs from the last page into it, could take that for its own.
 pub(crate) const NO_TAG: u64 = 1;
+/// Entries that are forgotten one by one; beyond, all are.
+const FILLS: usize = 64;
 
-/// One page in a translation cache.
-#[derive(Clone, Copy)]
+/// A translation cache.
 #[repr(C)]
-pub(crate) struct TlbEntry {
-    /// Guest address of the page, or [`NO_TAG`].
-    pub(crate) tag: u64,
+pub(crate) struct Tlb {
+    /// Guest addresses of pages, or [`NO_TAG`].
+    pub(crate) tags: [u64; TLB],
     /// Host address minus guest address.
-    pub(crate) addend: u64,
+    pub(crate) addends: [u64; TLB],
 }
 
 /// An entry of the cache of jump targets.
@@ -216,8 +226,10 @@ pub(crate) struct Ctx {
     pub(crate) single: bool,
     /// Privilege level.
     pub(crate) cpl: u8,
-    /// Instructions that may still run, after the whole of the current block.
+    /// Instructions that may still run before the engine is asked, after the whole of the current block.
     pub(crate) remaining: i64,
+    /// Instructions that may run beyond those.
+    pub(crate) reserve: i64,
     /// Running block.
     pub(crate) block: *const Block,
     /// Generation of the current address space, mapping and privilege.
@@ -232,6 +244,12 @@ pub(crate) struct Ctx {
     pub(crate) stop: Stop,
     /// Bytes of a slow access.
     pub(crate) scratch: [u64; 8],
+    /// Bytes on which an operation runs whose own are not in one page.
+    pub(crate) bounce: [u64; 16],
+    /// Entries of the translation caches filled since they were empty.
+    pub(crate) fills: usize,
+    /// Which, the first of them.
+    pub(crate) filled: [u16; FILLS],
     /// Control and status of SSE.
     pub(crate) mxcsr: u32,
     /// TSC_AUX.
@@ -245,9 +263,9 @@ pub(crate) struct Ctx {
     /// Pages from which code ran in this generation.
     pub(crate) code_pages: BTreeSet<u64>,
     /// Translations for reading.
-    pub(crate) tlb_r: [TlbEntry; TLB],
+    pub(crate) tlb_r: Tlb,
     /// Translations for writing.
-    pub(crate) tlb_w: [TlbEntry; TLB],
+    pub(crate) tlb_w: Tlb,
     /// Jump targets.
     pub(crate) jumps: [JumpEntry; JUMPS],
 }
@@ -263,34 +281,24 @@ pub(crate) struct Env<'a> {
 impl Ctx {
     /// A context with empty caches.
     pub(crate) fn new() -> Box<Self> {
-        let none = TlbEntry { tag: NO_TAG, addend: 0 };
-        let jump = JumpEntry { rip: 0, generation: 0, block: std::ptr::null() };
-        Box::new(Ctx {
-            regs: [0; 32],
-            fl_a: 0,
-            fl_b: 0,
-            fl_kind: flags::Kind::Explicit,
-            fl_sh: 0,
-            single: false,
-            cpl: 3,
-            remaining: 0,
-            block: std::ptr::null(),
-            generation: 0,
-            rip: 0,
-            link: std::ptr::null(),
-            system_flags: 0,
-            stop: Stop::None,
-            scratch: [0; 8],
-            mxcsr: 0x1f80,
-            tsc_aux: 0,
-            model: CpuModel::V1,
-            ymm: [[0; 4]; 16],
-            x87: X87::default(),
-            code_pages: BTreeSet::new(),
-            tlb_r: [none; TLB],
-            tlb_w: [none; TLB],
-            jumps: [jump; JUMPS],
-        })
+        let mut new = Box::<Ctx>::new_zeroed();
+        let p = new.as_mut_ptr();
+        // SAFETY: each field for which zeros are no value, or not the first one, is written before any is read; the
+        // caches, which are large, are left as the allocator gives them. Their zeros are unused entries.
+        unsafe {
+            (&raw mut (*p).fl_kind).write(flags::Kind::Explicit);
+            (&raw mut (*p).cpl).write(3);
+            (&raw mut (*p).stop).write(Stop::None);
+            (&raw mut (*p).mxcsr).write(0x1f80);
+            (&raw mut (*p).model).write(CpuModel::V1);
+            (&raw mut (*p).x87).write(X87::default());
+            (&raw mut (*p).code_pages).write(BTreeSet::new());
+            for i in [0, TLB - 1] {
+                (&raw mut (*p).tlb_r.tags[i]).write(NO_TAG);
+                (&raw mut (*p).tlb_w.tags[i]).write(NO_TAG);
+            }
+            new.assume_init()
+        }
     }
 
     /// Takes the state of `cpu` in.
@@ -323,17 +331,29 @@ impl Ctx {
 
     /// Forgets all translations.
     pub(crate) fn flush_tlb(&mut self) {
-        for e in self.tlb_r.iter_mut().chain(self.tlb_w.iter_mut()) {
-            e.tag = NO_TAG;
+        let fills = std::mem::take(&mut self.fills);
+        for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
+            match self.filled.get(..fills) {
+                Some(filled) => filled.iter().for_each(|&i| tlb.tags[i as usize & (TLB - 1)] = NO_TAG),
+                None => tlb.tags.fill(NO_TAG),
+            }
         }
+    }
+
+    /// An entry is about to be filled.
+    pub(crate) fn note_fill(&mut self, i: usize) {
+        if let Some(slot) = self.filled.get_mut(self.fills) {
+            *slot = i as u16;
+        }
+        self.fills += 1;
     }
 
     /// Forgets the translations of one page.
     pub(crate) fn flush_page(&mut self, page: u64) {
         let i = (page >> 12) as usize & (TLB - 1);
-        for e in [&mut self.tlb_r[i], &mut self.tlb_w[i]] {
-            if e.tag == page & !0xfff {
-                e.tag = NO_TAG;
+        for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
+            if tlb.tags[i] == page & !0xfff {
+                tlb.tags[i] = NO_TAG;
             }
         }
     }
@@ -436,13 +456,21 @@ impl Ctx {
         self.fail(op)
     }
 
+    /// Counts `n` instructions of which the engine does not know.
+    pub(crate) fn spend(&mut self, n: i64) {
+        self.remaining -= n;
+        if self.remaining < 0 && self.reserve > 0 {
+            self.reserve += std::mem::replace(&mut self.remaining, 0);
+        }
+    }
+
     /// Goes on at `target` through the link `slot` of the block.
     #[inline(always)]
-    pub(crate) fn follow(&mut self, slot: usize) -> Flow {
+    pub(crate) fn follow(&mut self, env: &mut Env<'_>, slot: usize) -> Flow {
         let block = self.block();
         let link = &block.links[slot];
         if link.generation.get() == self.generation {
-            return Flow(link.block.get());
+            return go_on(self, link.block.get(), env);
         }
         let to = if slot == 0 { block.end } else { block.target };
         let link: *const Link = link;
@@ -451,12 +479,18 @@ impl Ctx {
         Flow::STOP
     }
 
+    /// True if the cache of jump targets has this one: it is a good address then.
+    #[inline(always)]
+    pub(crate) fn knows(&self, target: u64) -> bool {
+        let e = &self.jumps[jump_slot(target)];
+        e.rip == target && e.generation == self.generation
+    }
+
     /// Goes on at a computed address.
     #[inline(always)]
-    pub(crate) fn jump(&mut self, target: u64) -> Flow {
-        let e = &self.jumps[jump_slot(target)];
-        if e.rip == target && e.generation == self.generation {
-            return Flow(e.block);
+    pub(crate) fn jump(&mut self, env: &mut Env<'_>, target: u64) -> Flow {
+        if self.knows(target) {
+            return go_on(self, self.jumps[jump_slot(target)].block, env);
         }
         self.rip = target;
         self.link = std::ptr::null();
@@ -478,6 +512,22 @@ impl Ctx {
     pub(crate) fn df(&self) -> bool {
         self.system_flags & RFlags::DF.bits() != 0
     }
+}
+
+/// Runs the next block, if so many instructions may still run; otherwise the engine decides. One function for all
+/// bodies, which is entered by a jump like every body.
+#[inline(never)]
+fn go_on(ctx: &mut Ctx, block: *const Block, env: &mut Env<'_>) -> Flow {
+    // SAFETY: links and jump targets of this generation name blocks that are alive.
+    let b = unsafe { &*block };
+    let left = ctx.remaining - b.count;
+    if left < 0 {
+        return Flow(block);
+    }
+    ctx.remaining = left;
+    ctx.block = block;
+    let start = b.start();
+    (start.f)(ctx, start, env)
 }
 
 /// Slot of the cache of jump targets.

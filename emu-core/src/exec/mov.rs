@@ -11,57 +11,24 @@ const RDX: u8 = reg::RDX as u8;
 const RSP: u8 = reg::RSP as u8;
 const RBP: u8 = reg::RBP as u8;
 
-/// MOV. As in other frequent bodies what needs no walk is by itself, so that it saves no registers for what does.
+/// MOV.
 pub(crate) fn mov<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if let Some(v) = S::peek::<T>(ctx, &op)
-        && let Some(at) = D::reach::<T>(ctx, &op)
-    {
-        D::write(ctx, &op, env, at, v);
-        return op.next(ctx, env);
-    }
-    mov_slow::<T, D, S>(ctx, op, env)
-}
-
-#[cold]
-#[inline(never)]
-fn mov_slow<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
-    if !D::set(ctx, &op, env, v) {
-        return ctx.fail(op);
-    }
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
+    D::write(ctx, &op, at, v);
     op.next(ctx, env)
 }
 
 /// MOVZX: width `T` into a register of width `W`.
 pub(crate) fn movzx<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if let Some(v) = S::peek::<T>(ctx, &op) {
-        W::put(ctx, op.a, W::of(v.u()));
-        return op.next(ctx, env);
-    }
-    movzx_slow::<W, T, S>(ctx, op, env)
-}
-
-#[cold]
-#[inline(never)]
-fn movzx_slow<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     W::put(ctx, op.a, W::of(v.u()));
     op.next(ctx, env)
 }
 
 /// MOVSX, MOVSXD.
 pub(crate) fn movsx<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if let Some(v) = S::peek::<T>(ctx, &op) {
-        W::put(ctx, op.a, W::of(v.s() as u64));
-        return op.next(ctx, env);
-    }
-    movsx_slow::<W, T, S>(ctx, op, env)
-}
-
-#[cold]
-#[inline(never)]
-fn movsx_slow<W: Int, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     W::put(ctx, op.a, W::of(v.s() as u64));
     op.next(ctx, env)
 }
@@ -82,7 +49,7 @@ pub(crate) fn address(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 
 /// CMOVcc. The memory operand is always read; 32 bits always zero-extend.
 pub(crate) fn cmov<T: Int, S: Src, const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let v = if ctx.cond::<CC>() { v } else { T::get(ctx, op.a) };
     T::put(ctx, op.a, v);
     op.next(ctx, env)
@@ -91,18 +58,17 @@ pub(crate) fn cmov<T: Int, S: Src, const CC: u8>(ctx: &mut Ctx, op: OpRef, env: 
 /// SETcc.
 pub(crate) fn setcc<D: Dst, const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let v = u8::from(ctx.cond::<CC>());
-    if !D::set(ctx, &op, env, v) {
-        return ctx.fail(op);
-    }
+    let Some(at) = D::reach::<u8>(ctx, &op) else { return D::miss_write::<u8>(ctx, op, env) };
+    D::write(ctx, &op, at, v);
     op.next(ctx, env)
 }
 
 /// XCHG.
 pub(crate) fn xchg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let b = T::get(ctx, op.b);
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let a = D::read::<T>(ctx, &op, at);
-    D::write(ctx, &op, env, at, b);
+    D::write(ctx, &op, at, b);
     T::put(ctx, op.b, a);
     op.next(ctx, env)
 }
@@ -113,7 +79,7 @@ pub(crate) fn push<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
     if let Some(v) = S::peek::<T>(ctx, &op)
         && let Some(at) = ctx.reach::<T>(sp)
     {
-        ctx.put_place(env, at, v);
+        at.write(v);
         ctx.w(RSP, sp);
         return op.next(ctx, env);
     }
@@ -298,10 +264,9 @@ pub(crate) fn xlat(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 
 /// MOVBE.
 pub(crate) fn movbe<T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
-    if !D::set(ctx, &op, env, T::of(v.u().swap_bytes() >> T::SH)) {
-        return ctx.fail(op);
-    }
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
+    D::write(ctx, &op, at, T::of(v.u().swap_bytes() >> T::SH));
     op.next(ctx, env)
 }
 

@@ -4,7 +4,7 @@
 //! undefined flags as AMD Zen has them).
 
 use super::alu::carry_bits;
-use super::flags::{AF, CF, OF};
+use super::flags::{CF, OF};
 use super::operand::{Int, Src};
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, Vector, reg};
@@ -12,9 +12,9 @@ use crate::cpu::{Exception, Vector, reg};
 const RAX: u8 = reg::RAX as u8;
 const RDX: u8 = reg::RDX as u8;
 
+#[inline(always)]
 fn set_high(ctx: &mut Ctx, significant: bool) {
-    let rest = ctx.status() & !(CF | OF);
-    ctx.set_explicit(rest | carry_bits(significant, false, significant));
+    ctx.set_some(CF | OF, carry_bits(significant, false, significant));
 }
 
 /// The double-width accumulator.
@@ -30,7 +30,7 @@ fn put_pair<T: Int>(ctx: &mut Ctx, low: u64, high: u64) {
 
 /// MUL. CF, OF: the high half is not zero.
 pub(crate) fn mul<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let p = u128::from(T::get(ctx, RAX).u()) * u128::from(b.u());
     let high = (p >> T::BITS) as u64;
     put_pair::<T>(ctx, p as u64, high);
@@ -40,7 +40,7 @@ pub(crate) fn mul<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -
 
 /// IMUL with one operand. CF, OF: the product does not fit the low half.
 pub(crate) fn imul1<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let p = i128::from(T::get(ctx, RAX).s()) * i128::from(b.s());
     put_pair::<T>(ctx, p as u64, (p >> T::BITS) as u64);
     set_high(ctx, p != i128::from(T::of(p as u64).s()));
@@ -58,20 +58,20 @@ fn imul_to<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>, a: T, b: T) -> F
 
 /// IMUL with two operands.
 pub(crate) fn imul2<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let a = T::get(ctx, op.a);
     imul_to(ctx, op, env, a, b)
 }
 
 /// IMUL with three operands.
 pub(crate) fn imul3<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     imul_to(ctx, op, env, T::of(op.imm), b)
 }
 
 /// MULX: high half to `a`, low half to slot `imm`; the multiplicand is rdx. No flags.
 pub(crate) fn mulx<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let p = u128::from(T::get(ctx, RDX).u()) * u128::from(b.u());
     T::put(ctx, op.imm as u8 & 15, T::of(p as u64));
     T::put(ctx, op.a, T::of((p >> T::BITS) as u64));
@@ -80,13 +80,12 @@ pub(crate) fn mulx<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 
 #[inline(always)]
 fn divided(ctx: &mut Ctx) {
-    let rest = ctx.status() & (CF | OF);
-    ctx.set_explicit(rest | AF);
+    ctx.set_explicit(carry_bits(ctx.cf(), true, ctx.of()));
 }
 
 /// DIV. `#DE` on zero or if the quotient does not fit.
 pub(crate) fn div<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     if b.u() == 0 {
         return ctx.raise(op, Exception::new(Vector::DivideError));
     }
@@ -118,7 +117,7 @@ pub(crate) fn div<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -
 
 /// IDIV. `#DE` on zero or if the quotient does not fit.
 pub(crate) fn idiv<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(b) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     if b.u() == 0 {
         return ctx.raise(op, Exception::new(Vector::DivideError));
     }

@@ -2,8 +2,9 @@
 //!
 //! Key traits: [`Int`] (a width), [`Src`] (an operand that is read), [`Dst`] (an operand that may be written).
 
-use super::memory::Place;
-use super::{Ctx, Env, Op};
+use super::memory::{Place, Reach};
+use super::{Ctx, Env, Flow, Op, OpRef};
+use crate::mem::Access;
 
 /// An operand width.
 pub(crate) trait Int: Copy + Eq + Ord + 'static {
@@ -134,7 +135,7 @@ pub(crate) struct Im;
 /// Memory.
 pub(crate) struct Me;
 
-/// Memory at the base register and displacement; `index` means something else.
+/// Memory at the base register and displacement; `index` is absent or means something else.
 pub(crate) struct AtBase;
 
 /// An operand that is read. `None`: it faulted, [`Ctx::stop`] says how.
@@ -143,22 +144,28 @@ pub(crate) trait Src {
     fn get<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<T>;
     /// Reads it if that takes no walk; nothing happens otherwise.
     fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T>;
+    /// What a body whose [`Src::peek`] gave nothing ends in, having changed nothing: see [`Ctx::miss`].
+    #[inline(always)]
+    fn miss<T: Int>(ctx: &mut Ctx, op: OpRef, _: &mut Env<'_>) -> Flow {
+        ctx.fail(op)
+    }
 }
 
 /// An operand that is read and written.
 pub(crate) trait Dst: Src {
     /// What is kept between the check and the write.
     type At: Copy;
-    /// What [`Dst::open`] gives, if that takes no walk; nothing happens otherwise.
+    /// Where it is, if that takes no walk; nothing happens otherwise.
     fn reach<T: Int>(ctx: &Ctx, op: &Op) -> Option<Self::At>;
-    /// Checks that it may be written; nothing is done yet.
-    fn open<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<Self::At>;
+    /// What a body whose [`Dst::reach`] gave nothing ends in, having changed nothing: see [`Ctx::miss`].
+    #[inline(always)]
+    fn miss_write<T: Int>(ctx: &mut Ctx, op: OpRef, _: &mut Env<'_>) -> Flow {
+        ctx.fail(op)
+    }
     /// Reads it.
     fn read<T: Int>(ctx: &mut Ctx, op: &Op, at: Self::At) -> T;
     /// Writes it. Cannot fail.
-    fn write<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>, at: Self::At, v: T);
-    /// Writes without reading. False: it faulted.
-    fn set<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>, v: T) -> bool;
+    fn write<T: Int>(ctx: &mut Ctx, op: &Op, at: Self::At, v: T);
 }
 
 impl Src for Ra {
@@ -204,6 +211,10 @@ impl Src for Me {
     fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T> {
         ctx.peek(ctx.ea(op))
     }
+    #[inline(always)]
+    fn miss<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+        ctx.miss(op, env, &Reach::whole(T::BYTES, Access::Read))
+    }
 }
 
 impl Src for AtBase {
@@ -216,6 +227,10 @@ impl Src for AtBase {
     fn peek<T: Int>(ctx: &Ctx, op: &Op) -> Option<T> {
         ctx.peek(ctx.r(op.base).wrapping_add(op.disp as u64))
     }
+    #[inline(always)]
+    fn miss<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+        ctx.miss(op, env, &Reach::base(T::BYTES, Access::Read))
+    }
 }
 
 impl Dst for Ra {
@@ -225,21 +240,12 @@ impl Dst for Ra {
         Some(())
     }
     #[inline(always)]
-    fn open<T: Int>(_: &mut Ctx, _: &Op, _: &mut Env<'_>) -> Option<()> {
-        Some(())
-    }
-    #[inline(always)]
     fn read<T: Int>(ctx: &mut Ctx, op: &Op, (): ()) -> T {
         T::get(ctx, op.a)
     }
     #[inline(always)]
-    fn write<T: Int>(ctx: &mut Ctx, op: &Op, _: &mut Env<'_>, (): (), v: T) {
+    fn write<T: Int>(ctx: &mut Ctx, op: &Op, (): (), v: T) {
         T::put(ctx, op.a, v);
-    }
-    #[inline(always)]
-    fn set<T: Int>(ctx: &mut Ctx, op: &Op, _: &mut Env<'_>, v: T) -> bool {
-        T::put(ctx, op.a, v);
-        true
     }
 }
 
@@ -250,21 +256,35 @@ impl Dst for Me {
         ctx.reach::<T>(ctx.ea(op))
     }
     #[inline(always)]
-    fn open<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>) -> Option<Place> {
-        let addr = ctx.ea(op);
-        ctx.place::<T>(env, addr)
+    fn miss_write<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+        ctx.miss(op, env, &Reach::whole(T::BYTES, Access::Write))
     }
     #[inline(always)]
     fn read<T: Int>(_: &mut Ctx, _: &Op, at: Place) -> T {
         at.read()
     }
     #[inline(always)]
-    fn write<T: Int>(ctx: &mut Ctx, _: &Op, env: &mut Env<'_>, at: Place, v: T) {
-        ctx.put_place(env, at, v);
+    fn write<T: Int>(_: &mut Ctx, _: &Op, at: Place, v: T) {
+        at.write(v);
+    }
+}
+
+impl Dst for AtBase {
+    type At = Place;
+    #[inline(always)]
+    fn reach<T: Int>(ctx: &Ctx, op: &Op) -> Option<Place> {
+        ctx.reach::<T>(ctx.r(op.base).wrapping_add(op.disp as u64))
     }
     #[inline(always)]
-    fn set<T: Int>(ctx: &mut Ctx, op: &Op, env: &mut Env<'_>, v: T) -> bool {
-        let addr = ctx.ea(op);
-        ctx.store(env, addr, v)
+    fn miss_write<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+        ctx.miss(op, env, &Reach::base(T::BYTES, Access::Write))
+    }
+    #[inline(always)]
+    fn read<T: Int>(_: &mut Ctx, _: &Op, at: Place) -> T {
+        at.read()
+    }
+    #[inline(always)]
+    fn write<T: Int>(_: &mut Ctx, _: &Op, at: Place, v: T) {
+        at.write(v);
     }
 }

@@ -35,7 +35,7 @@ fn set_zf(ctx: &mut Ctx, on: bool) {
 
 /// LAR, and with `LIMIT` LSL. ZF: the selector names something visible; the other flags stay.
 pub(crate) fn lar<T: Int, S: Src, const LIMIT: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = S::get::<u16>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(s) = S::peek::<u16>(ctx, &op) else { return S::miss::<u16>(ctx, op, env) };
     let found = descriptor(s.u(), ctx.tsc_aux);
     if let Some((rights, limit)) = found {
         T::put(ctx, op.a, T::of(if LIMIT { limit } else { rights }));
@@ -46,7 +46,7 @@ pub(crate) fn lar<T: Int, S: Src, const LIMIT: bool>(ctx: &mut Ctx, op: OpRef, e
 
 /// VERR, and with `WRITE` VERW. ZF: the segment may be read (written).
 pub(crate) fn verify<S: Src, const WRITE: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = S::get::<u16>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(s) = S::peek::<u16>(ctx, &op) else { return S::miss::<u16>(ctx, op, env) };
     let ok = descriptor(s.u(), 0).is_some() && (!WRITE || s & 0xfffc == 0x28);
     set_zf(ctx, ok);
     op.next(ctx, env)
@@ -55,9 +55,8 @@ pub(crate) fn verify<S: Src, const WRITE: bool>(ctx: &mut Ctx, op: OpRef, env: &
 /// SLDT, STR, SMSW: the value is `imm`, `T` what Linux writes of it.
 pub(crate) fn store_word<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let v = T::of(op.imm);
-    if !D::set(ctx, &op, env, v) {
-        return ctx.fail(op);
-    }
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
+    D::write(ctx, &op, at, v);
     op.next(ctx, env)
 }
 
@@ -110,7 +109,7 @@ fn load_selector(ctx: &mut Ctx, which: u8, selector: u64) -> Result<bool, Except
 
 /// MOV to the segment register of number `a`; `imm` as [`system::missing`] wants it.
 pub(crate) fn mov_to_seg<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = S::get::<u16>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(s) = S::peek::<u16>(ctx, &op) else { return S::miss::<u16>(ctx, op, env) };
     match load_selector(ctx, op.a, s.u()) {
         Ok(true) => op.next(ctx, env),
         Ok(false) => system::missing(ctx, op, env),

@@ -50,9 +50,9 @@ impl Shift for Sar {
     }
 }
 
+#[inline(always)]
 fn set_cf_of(ctx: &mut Ctx, carry: bool, over: bool) {
-    let rest = ctx.status() & !(CF | OF);
-    ctx.set_explicit(rest | carry_bits(carry, false, over));
+    ctx.set_some(CF | OF, carry_bits(carry, false, over));
 }
 
 #[inline(always)]
@@ -123,10 +123,10 @@ fn mask<T: Int>() -> u32 {
 
 /// By the immediate, masked and not zero.
 pub(crate) fn shift_imm<O: Shift, T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let a = D::read::<T>(ctx, &op, at);
     let r = O::run(ctx, a, op.imm as u32 & mask::<T>());
-    D::write(ctx, &op, env, at, r);
+    D::write(ctx, &op, at, r);
     op.next(ctx, env)
 }
 
@@ -136,12 +136,12 @@ pub(crate) fn shift_cl<O: Shift, T: Int, D: Dst, S: Src>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    let Some(n) = S::get::<u8>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(n) = S::peek::<u8>(ctx, &op) else { return S::miss::<u8>(ctx, op, env) };
     let n = u32::from(n) & mask::<T>();
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let a = D::read::<T>(ctx, &op, at);
     let r = if n == 0 { a } else { O::run(ctx, a, n) };
-    D::write(ctx, &op, env, at, r);
+    D::write(ctx, &op, at, r);
     op.next(ctx, env)
 }
 
@@ -169,10 +169,10 @@ impl Count for ByImm {
 pub(crate) fn shld<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let n = C::count(ctx, &op) & mask::<T>();
     let b = u128::from(T::get(ctx, op.b).u());
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let a = D::read::<T>(ctx, &op, at);
     if n == 0 {
-        D::write(ctx, &op, env, at, a);
+        D::write(ctx, &op, at, a);
         return op.next(ctx, env);
     }
     let (r, carry) = if T::BITS == 16 {
@@ -183,7 +183,7 @@ pub(crate) fn shld<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut
         ((wide << n >> T::BITS) as u64, (a.u() >> (T::BITS - n)) & 1 != 0)
     };
     let r = T::of(r);
-    D::write(ctx, &op, env, at, r);
+    D::write(ctx, &op, at, r);
     ctx.set_mixed(r, carry_bits(carry, true, r.msb() != carry));
     op.next(ctx, env)
 }
@@ -192,10 +192,10 @@ pub(crate) fn shld<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut
 pub(crate) fn shrd<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let n = C::count(ctx, &op) & mask::<T>();
     let b = u128::from(T::get(ctx, op.b).u());
-    let Some(at) = D::open::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let a = D::read::<T>(ctx, &op, at);
     if n == 0 {
-        D::write(ctx, &op, env, at, a);
+        D::write(ctx, &op, at, a);
         return op.next(ctx, env);
     }
     let wide = if T::BITS == 16 {
@@ -206,14 +206,14 @@ pub(crate) fn shrd<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut
     let r = T::of((wide >> n) as u64);
     let carry = (wide >> (n - 1)) & 1 != 0;
     let next = (r.u() >> (T::BITS - 2)) & 1 != 0;
-    D::write(ctx, &op, env, at, r);
+    D::write(ctx, &op, at, r);
     ctx.set_mixed(r, carry_bits(carry, true, r.msb() != next));
     op.next(ctx, env)
 }
 
 /// SHLX, SHRX, SARX (`KIND` 0, 1, 2): count in register slot `imm`. No flags.
 pub(crate) fn shiftx<T: Int, S: Src, const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(a) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(a) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let n = ctx.r(op.imm as u8 & 15) as u32 & mask::<T>();
     let r = match KIND {
         0 => a.u() << n,
@@ -226,7 +226,7 @@ pub(crate) fn shiftx<T: Int, S: Src, const KIND: u8>(ctx: &mut Ctx, op: OpRef, e
 
 /// RORX. No flags.
 pub(crate) fn rorx<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(a) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(a) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     let n = op.imm as u32 & mask::<T>();
     let r = rotate_left(a, T::BITS - n);
     T::put(ctx, op.a, r);

@@ -181,16 +181,16 @@ pub(crate) fn rep<O: Str, T: Int, A: Int, const NE: bool>(
         if A::BITS == 32 {
             A::put(ctx, RCX, A::of(0));
         }
-        return ctx.follow(0);
+        return ctx.follow(env, 0);
     }
     // One iteration is in the block's count already.
-    let mut may = if ctx.single { 1 } else { ctx.remaining as u64 + 1 };
+    let mut may = if ctx.single { 1 } else { (ctx.remaining + ctx.reserve) as u64 + 1 };
     let mut done = 0i64;
     loop {
         let mut n = O::bulk::<T, A>(ctx, op, env, count.min(may));
         if n == 0 {
             if !O::one::<T, A>(ctx, op, env) {
-                ctx.remaining -= done;
+                ctx.spend(done);
                 return ctx.fail(op);
             }
             n = 1;
@@ -200,11 +200,11 @@ pub(crate) fn rep<O: Str, T: Int, A: Int, const NE: bool>(
         done += n as i64;
         A::put(ctx, RCX, A::of(count));
         if count == 0 || (O::COMPARES && ctx.zf() == NE) {
-            ctx.remaining -= done - 1;
-            return ctx.follow(0);
+            ctx.spend(done - 1);
+            return ctx.follow(env, 0);
         }
         if may == 0 {
-            ctx.remaining -= done - 1;
+            ctx.spend(done - 1);
             ctx.rip = ctx.ip_of(&op);
             ctx.link = std::ptr::null();
             return Flow::STOP;

@@ -98,9 +98,8 @@ pub(crate) fn wrbase<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flo
 
 /// MOV from a segment register: the selectors that Linux gives a program. The value is `imm`.
 pub(crate) fn mov_from_seg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if !D::set(ctx, &op, env, T::of(op.imm)) {
-        return ctx.fail(op);
-    }
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
+    D::write(ctx, &op, at, T::of(op.imm));
     op.next(ctx, env)
 }
 

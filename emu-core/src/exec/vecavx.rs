@@ -4,10 +4,14 @@
 //! **Invariant**: an element whose mask bit is clear is never touched in memory. A gather that faults has taken the
 //! elements before the fault and cleared their masks; everything else leaves the state before the instruction.
 
+use super::memory::Reach;
 use super::operand::Int;
-use super::vecint::{LEGACY, VEX256, X, high, put, source, source_high};
+use super::vecint::{
+    LEGACY, VEX128, VEX256, X, halves, high, missed, missed_halves, put, source, source_both,
+};
 use super::{Ctx, Env, Flow, OpRef, flags};
 use crate::cpu::Ymm;
+use crate::mem::Access;
 
 /// An operation on whole 256-bit vectors.
 pub(crate) trait Wide {
@@ -27,15 +31,13 @@ fn of_dwords(v: [u32; 8]) -> Ymm {
 
 /// The whole source operand of 256 bits.
 #[inline(always)]
-fn source256<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<Ymm> {
-    let low = source::<MEM, VEX256>(ctx, op, env)?;
-    let up = source_high::<MEM>(ctx, op, env)?;
-    Some([low[0], low[1], up[0], up[1]])
+fn source256<const MEM: bool>(ctx: &Ctx, op: OpRef) -> Option<Ymm> {
+    source_both::<MEM>(ctx, op).map(|(low, up)| [low[0], low[1], up[0], up[1]])
 }
 
 /// Body: `a = F(b, source)` over 256 bits.
 pub(crate) fn wide<F: Wide, const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = source256::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+    let Some(s) = source256::<MEM>(ctx, op) else { return missed_halves::<VEX256>(ctx, op, env) };
     ctx.ymm[op.a as usize & 15] = F::run(ctx.ymm[op.b as usize & 15], s, op.imm as u8);
     op.next(ctx, env)
 }
@@ -78,7 +80,7 @@ impl Wide for Vperm2 {
 
 /// VINSERTF128, VINSERTI128.
 pub(crate) fn insert128<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = source::<MEM, VEX256>(ctx, op, env) else { return ctx.fail(op) };
+    let Some(s) = source::<MEM, VEX128>(ctx, op) else { return missed::<16, VEX128>(ctx, op, env) };
     let mut r = ctx.ymm[op.b as usize & 15];
     let at = (op.imm as usize & 1) * 2;
     r[at] = s[0];
@@ -120,7 +122,9 @@ pub(crate) fn broadcast<T: Int, const MEM: bool, const K: u8>(
 ) -> Flow {
     let v = if MEM {
         let addr = ctx.ea(&op);
-        let Some(v) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
+        let Some(v) = ctx.peek::<T>(addr) else {
+            return ctx.miss(op, env, &Reach::whole(T::BYTES, Access::Read));
+        };
         v
     } else {
         T::of(ctx.x(op.base)[0])
@@ -259,10 +263,10 @@ pub(crate) fn blendv<T: Int, const MEM: bool, const K: u8>(
         })
     };
     let m = ctx.ymm[op.imm as usize & 15];
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let Some((s, sh)) = halves::<MEM, K>(ctx, op) else { return missed_halves::<K>(ctx, op, env) };
     let r = pick(ctx.x(op.b), s, [m[0], m[1]]);
     if K == VEX256 {
-        let Some(s) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let s = sh;
         let h = pick(high(ctx, op.b), s, [m[2], m[3]]);
         ctx.ymm[op.a as usize & 15] = [r[0], r[1], h[0], h[1]];
     } else {
@@ -278,11 +282,11 @@ pub(crate) fn test_signs<T: Int, const MEM: bool, const K: u8>(
     env: &mut Env<'_>,
 ) -> Flow {
     let signs = if T::BYTES == 4 { 0x8000_0000_8000_0000u64 } else { 1 << 63 };
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let Some((s, sh)) = halves::<MEM, K>(ctx, op) else { return missed_halves::<K>(ctx, op, env) };
     let a = ctx.x(op.a);
     let (mut and, mut not) = ((a[0] & s[0]) | (a[1] & s[1]), (!a[0] & s[0]) | (!a[1] & s[1]));
     if K == VEX256 {
-        let Some(s) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let s = sh;
         let a = high(ctx, op.a);
         and |= (a[0] & s[0]) | (a[1] & s[1]);
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);

@@ -1,12 +1,14 @@
 //! Fused multiply-add (FMA3), half-precision conversions (F16C), dot products.
 
 use super::fpops::{D, Float, S, settle};
+use super::memory::Reach;
 use super::operand::Int;
-use super::vecint::{VEX128, VEX256, X, d4, high, of_d4, put, source, source_high};
+use super::vecint::{VEX128, VEX256, X, d4, halves, high, missed_halves, of_d4, put};
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, Vector};
 use crate::fp::sse::{self, Negate};
 use crate::fp::{Mxcsr, PE, Round, fast};
+use crate::mem::Access;
 
 /// Bits of the immediate of a fused multiply-add.
 pub(crate) mod fma_imm {
@@ -22,6 +24,8 @@ pub(crate) mod fma_imm {
 pub(crate) trait Fused: Float {
     /// `a * b + c`
     fn fma(env: Mxcsr, a: u64, b: u64, c: u64, negate: Negate) -> (u64, u32);
+    /// Two or four lanes if that is quick: see [`fast`].
+    fn quick_fma(env: Mxcsr, a: X, b: X, c: X, negate: impl Fn(usize) -> Negate) -> Option<(X, u32)>;
 }
 impl Fused for S {
     #[inline(always)]
@@ -29,11 +33,27 @@ impl Fused for S {
         let (r, f) = fast::f32::fma(env, a as u32, b as u32, c as u32, negate);
         (u64::from(r), f)
     }
+    #[inline(always)]
+    fn quick_fma(env: Mxcsr, a: X, b: X, c: X, negate: impl Fn(usize) -> Negate) -> Option<(X, u32)> {
+        let (a, b, c) = (d4(a), d4(b), d4(c));
+        let (mut inexact, mut good) = (false, fast::allows_quick_fma(env));
+        let r = std::array::from_fn(|i| {
+            let (r, more, fine) = fast::quick_fma_f32(a[i], b[i], c[i], negate(i));
+            inexact |= more;
+            good &= fine;
+            r
+        });
+        good.then_some((of_d4(r), if inexact { PE } else { 0 }))
+    }
 }
 impl Fused for D {
     #[inline(always)]
     fn fma(env: Mxcsr, a: u64, b: u64, c: u64, negate: Negate) -> (u64, u32) {
         fast::f64::fma(env, a, b, c, negate)
+    }
+    #[inline(always)]
+    fn quick_fma(_: Mxcsr, _: X, _: X, _: X, _: impl Fn(usize) -> Negate) -> Option<(X, u32)> {
+        None
     }
 }
 
@@ -55,21 +75,40 @@ fn simd_error(ctx: &mut Ctx, op: OpRef) -> Flow {
 /// One lane; `ORDER` 132, 213 or 231 says which operands are multiplied and which NaN wins.
 #[inline(always)]
 fn one<F: Fused, const ORDER: u8>(env: Mxcsr, x: u64, y: u64, z: u64, negate: Negate) -> (u64, u32) {
+    let (a, b, c) = ordered::<_, ORDER>(x, y, z);
+    F::fma(env, a, b, c, negate)
+}
+
+/// Factors and addend.
+#[inline(always)]
+fn ordered<T, const ORDER: u8>(x: T, y: T, z: T) -> (T, T, T) {
     match ORDER {
-        132 => F::fma(env, x, z, y, negate),
-        213 => F::fma(env, y, x, z, negate),
-        _ => F::fma(env, y, z, x, negate),
+        132 => (x, z, y),
+        213 => (y, x, z),
+        _ => (y, z, x),
     }
+}
+
+/// How the lane `i` is negated.
+#[inline(always)]
+fn negation(imm: u64, i: usize) -> Negate {
+    let flip = imm & fma_imm::ALTERNATE != 0 && i.is_multiple_of(2);
+    Negate { product: imm & fma_imm::PRODUCT != 0, addend: (imm & fma_imm::ADDEND != 0) ^ flip }
 }
 
 #[inline(always)]
 fn each<F: Fused, const ORDER: u8>(env: Mxcsr, x: X, y: X, z: X, imm: u64) -> (X, u32) {
+    let (a, b, c) = ordered::<_, ORDER>(x, y, z);
+    F::quick_fma(env, a, b, c, |i| negation(imm, i))
+        .unwrap_or_else(|| each_slow::<F, ORDER>(env, x, y, z, imm))
+}
+
+#[cold]
+#[inline(never)]
+fn each_slow<F: Fused, const ORDER: u8>(env: Mxcsr, x: X, y: X, z: X, imm: u64) -> (X, u32) {
     let mut all = 0;
     let mut lane = |i: usize, x: u64, y: u64, z: u64| {
-        let flip = imm & fma_imm::ALTERNATE != 0 && i.is_multiple_of(2);
-        let negate =
-            Negate { product: imm & fma_imm::PRODUCT != 0, addend: (imm & fma_imm::ADDEND != 0) ^ flip };
-        let (r, raised) = one::<F, ORDER>(env, x, y, z, negate);
+        let (r, raised) = one::<F, ORDER>(env, x, y, z, negation(imm, i));
         all |= raised;
         r
     };
@@ -88,12 +127,12 @@ pub(crate) fn packed<F: Fused, const ORDER: u8, const MEM: bool, const K: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let Some((s, sh)) = halves::<MEM, K>(ctx, op) else { return missed_halves::<K>(ctx, op, env) };
     let control = Mxcsr(ctx.mxcsr);
     let (r, mut raised) = each::<F, ORDER>(control, ctx.x(op.a), ctx.x(op.b), s, op.imm);
     let mut h = [0; 2];
     if K == VEX256 {
-        let Some(s) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let s = sh;
         let (v, more) = each::<F, ORDER>(control, high(ctx, op.a), high(ctx, op.b), s, op.imm);
         raised |= more;
         h = v;
@@ -113,7 +152,9 @@ pub(crate) fn scalar<F: Fused, const ORDER: u8, const MEM: bool>(
 ) -> Flow {
     let z = if MEM {
         let addr = ctx.ea(&op);
-        let Some(v) = ctx.load::<F::Int>(env, addr) else { return ctx.fail(op) };
+        let Some(v) = ctx.peek::<F::Int>(addr) else {
+            return ctx.miss(op, env, &Reach::whole(F::Int::BYTES, Access::Read));
+        };
         v.u()
     } else {
         F::Int::of(ctx.x(op.base)[0]).u()
@@ -234,12 +275,12 @@ pub(crate) fn dot_product<F: Float, const MEM: bool, const K: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let Some((s, sh)) = halves::<MEM, K>(ctx, op) else { return missed_halves::<K>(ctx, op, env) };
     let control = Mxcsr(ctx.mxcsr);
     let (r, mut raised) = dot::<F>(control, ctx.x(op.b), s, op.imm);
     let mut h = [0; 2];
     if K == VEX256 {
-        let Some(s) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let s = sh;
         let (v, more) = dot::<F>(control, high(ctx, op.b), s, op.imm);
         raised |= more;
         h = v;

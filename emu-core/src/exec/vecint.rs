@@ -2,8 +2,11 @@
 //!
 //! Key traits: [`V2`] (two sources, maybe an immediate), lane by lane within 128 bits. No flags.
 
+use super::memory::Reach;
+use super::operand::Int;
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::Exception;
+use crate::mem::Access;
 
 /// 128 bits.
 pub(crate) type X = [u64; 2];
@@ -41,46 +44,74 @@ pub(crate) fn high(ctx: &Ctx, i: u8) -> X {
     [y[2], y[3]]
 }
 
-/// Reads a 128-bit source operand; legacy encodings raise `#GP` on misalignment.
+/// Two quadwords at a host address.
+///
+/// # Safety
+/// 16 bytes are readable there.
 #[inline(always)]
-pub(crate) fn source<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<X> {
+pub(crate) unsafe fn load_x(p: *const u8) -> X {
+    // SAFETY: the caller's promise.
+    unsafe { [u64::load(p), u64::load(p.add(8))] }
+}
+
+/// A 128-bit source operand; legacy encodings raise `#GP` on misalignment. `None`: end in [`missed`], having done
+/// nothing.
+#[inline(always)]
+pub(crate) fn source<const MEM: bool, const K: u8>(ctx: &Ctx, op: OpRef) -> Option<X> {
     if !MEM {
         return Some(ctx.x(op.base));
     }
     let addr = ctx.ea(&op);
     if K == LEGACY && addr & 15 != 0 {
-        misaligned(ctx);
         return None;
     }
-    ctx.load128(env, addr)
+    // SAFETY: `readable` vouches for 16 bytes.
+    ctx.readable(addr, 16).map(|p| unsafe { load_x(p) })
 }
 
-#[cold]
-fn misaligned(ctx: &mut Ctx) {
-    ctx.scratch[7] = 0;
-    ctx.stop = super::Stop::Exit(crate::engine::Exit::Exception(Exception::gp()));
-}
-
-/// The upper half of a 256-bit source operand.
+/// The source of the encoding `K`; its upper half is zero unless that has 256 bits.
 #[inline(always)]
-pub(crate) fn source_high<const MEM: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<X> {
+pub(crate) fn halves<const MEM: bool, const K: u8>(ctx: &Ctx, op: OpRef) -> Option<(X, X)> {
+    if K == VEX256 { source_both::<MEM>(ctx, op) } else { source::<MEM, K>(ctx, op).map(|s| (s, [0; 2])) }
+}
+
+/// What a body ends in whose [`halves`] were not at hand.
+#[inline(always)]
+pub(crate) fn missed_halves<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if K == VEX256 { missed::<32, K>(ctx, op, env) } else { missed::<16, K>(ctx, op, env) }
+}
+
+/// Both halves of a 256-bit source operand.
+#[inline(always)]
+pub(crate) fn source_both<const MEM: bool>(ctx: &Ctx, op: OpRef) -> Option<(X, X)> {
     if !MEM {
-        return Some(high(ctx, op.base));
+        return Some((ctx.x(op.base), high(ctx, op.base)));
     }
-    let addr = ctx.ea(&op).wrapping_add(16);
-    ctx.load128(env, addr)
+    // SAFETY: `readable` vouches for 32 bytes.
+    ctx.readable(ctx.ea(&op), 32).map(|p| unsafe { (load_x(p), load_x(p.add(16))) })
+}
+
+/// What a body ends in whose source of `N` bytes was not at hand.
+#[cold]
+#[inline(never)]
+pub(crate) fn missed<const N: u64, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if K == LEGACY && ctx.ea(&op) & 15 != 0 {
+        return ctx.raise(op, Exception::gp());
+    }
+    ctx.miss(op, env, &Reach::whole(N, Access::Read))
 }
 
 /// Body: `a = F(b, source)`.
 pub(crate) fn v2<F: V2, const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
     let imm = op.imm as u8;
-    let r = F::run(ctx.x(op.b), s, imm);
     if K == VEX256 {
-        let Some(sh) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let Some((s, sh)) = source_both::<MEM>(ctx, op) else { return missed::<32, K>(ctx, op, env) };
+        let r = F::run(ctx.x(op.b), s, imm);
         let h = F::run(high(ctx, op.b), sh, imm >> F::IMM_SHIFT);
         ctx.ymm[op.a as usize & 15] = [r[0], r[1], h[0], h[1]];
     } else {
+        let Some(s) = source::<MEM, K>(ctx, op) else { return missed::<16, K>(ctx, op, env) };
+        let r = F::run(ctx.x(op.b), s, imm);
         put::<K>(ctx, op.a, r);
     }
     op.next(ctx, env)
@@ -105,7 +136,7 @@ pub(crate) fn shift_reg<F: V2, const MEM: bool, const K: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let Some(s) = source::<MEM, K>(ctx, op) else { return missed::<16, K>(ctx, op, env) };
     let r = F::run(ctx.x(op.b), s, 0);
     if K == VEX256 {
         let h = F::run(high(ctx, op.b), s, 0);
@@ -271,7 +302,7 @@ v2! {
             sw(i32::from(p[i * 2]) * i8x(q[i * 2]) + i32::from(p[i * 2 + 1]) * i8x(q[i * 2 + 1]))
         }))
     };
-    Psadbw = |a, b, imm| {
+    Psadbw = |a, b, imm| if let Some(r) = super::host::psadbw(a, b) { r } else {
         let (p, q) = (b16(a), b16(b));
         std::array::from_fn(|i| (0..8).map(|j| u64::from(p[i * 8 + j].abs_diff(q[i * 8 + j]))).sum())
     };
@@ -380,7 +411,7 @@ v2! {
         of_d4(std::array::from_fn(|i| (if i < 2 { p } else { q })[(imm >> (i * 2)) as usize & 3]))
     };
     Shufpd = |a, b, imm| [a[imm as usize & 1], b[(imm >> 1) as usize & 1]];
-    Pshufb = |a, b, imm| {
+    Pshufb = |a, b, imm| if let Some(r) = super::host::pshufb(a, b) { r } else {
         let (p, q) = (b16(a), b16(b));
         of_b16(std::array::from_fn(|i| if q[i] & 0x80 != 0 { 0 } else { p[q[i] as usize & 15] }))
     };

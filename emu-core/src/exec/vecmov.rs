@@ -1,9 +1,11 @@
 //! Moves of vectors and between vectors and general registers. No flags.
 
+use super::memory::Reach;
 use super::operand::{Dst, Int, Src};
-use super::vecint::{VEX256, X, b16, d4, high, of_d4, put, source, source_high};
+use super::vecint::{VEX256, X, b16, d4, halves, high, load_x, missed_halves, of_d4, put};
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::{Exception, reg};
+use crate::mem::Access;
 
 /// Load or register copy of a whole vector; `ALIGN`: `#GP` on misalignment (of 32 bytes for 256).
 pub(crate) fn load<const MEM: bool, const ALIGN: bool, const K: u8>(
@@ -11,33 +13,20 @@ pub(crate) fn load<const MEM: bool, const ALIGN: bool, const K: u8>(
     op: OpRef,
     env: &mut Env<'_>,
 ) -> Flow {
-    if MEM && K != VEX256 {
-        let addr = ctx.ea(&op);
-        if (!ALIGN || addr & 15 == 0)
-            && let Some(v) = ctx.peek128(addr)
-        {
-            put::<K>(ctx, op.a, v);
-            return op.next(ctx, env);
-        }
-    }
-    load_any::<MEM, ALIGN, K>(ctx, op, env)
-}
-
-/// The same with whatever may fault.
-#[inline(never)]
-fn load_any<const MEM: bool, const ALIGN: bool, const K: u8>(
-    ctx: &mut Ctx,
-    op: OpRef,
-    env: &mut Env<'_>,
-) -> Flow {
+    let n = if K == VEX256 { 32 } else { 16 };
     if MEM {
         let addr = ctx.ea(&op);
-        if ALIGN && addr & (if K == VEX256 { 31 } else { 15 }) != 0 {
+        if ALIGN && addr & (n - 1) != 0 {
             return ctx.raise(op, Exception::gp());
         }
-        let Some(v) = ctx.load128(env, addr) else { return ctx.fail(op) };
+        let Some(p) = ctx.readable(addr, n) else {
+            return ctx.miss(op, env, &Reach::whole(n, Access::Read));
+        };
+        // SAFETY: `readable` vouches for `n` bytes.
+        let v = unsafe { load_x(p) };
         if K == VEX256 {
-            let Some(h) = ctx.load128(env, addr.wrapping_add(16)) else { return ctx.fail(op) };
+            // SAFETY: as above.
+            let h = unsafe { load_x(p.add(16)) };
             ctx.ymm[op.a as usize & 15] = [v[0], v[1], h[0], h[1]];
         } else {
             put::<K>(ctx, op.a, v);
@@ -53,60 +42,34 @@ fn load_any<const MEM: bool, const ALIGN: bool, const K: u8>(
 
 /// Store of a whole vector, register `b`.
 pub(crate) fn store<const ALIGN: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let n = if K == VEX256 { 32 } else { 16 };
     let addr = ctx.ea(&op);
-    if ALIGN && addr & (if K == VEX256 { 31 } else { 15 }) != 0 {
+    if ALIGN && addr & (n - 1) != 0 {
         return ctx.raise(op, Exception::gp());
     }
-    let v = ctx.x(op.b);
-    if K == VEX256 {
-        // Both halves must be writable before the first is written.
-        if !ctx.writable(env, addr, 32) {
-            return ctx.fail(op);
-        }
-        let h = high(ctx, op.b);
-        if !ctx.store128(env, addr, v) || !ctx.store128(env, addr.wrapping_add(16), h) {
-            return ctx.fail(op);
-        }
-    } else if !ctx.store128(env, addr, v) {
-        return ctx.fail(op);
+    let Some(p) = ctx.writeable(addr, n) else {
+        return ctx.miss(op, env, &Reach::whole(n, Access::Write));
+    };
+    let y = &ctx.ymm[op.b as usize & 15];
+    for (i, word) in y.iter().take(n as usize / 8).enumerate() {
+        // SAFETY: `writeable` vouches for `n` bytes.
+        unsafe { u64::store(p.add(i * 8), *word) };
     }
     op.next(ctx, env)
 }
 
 /// MOVD, MOVQ, MOVSS, MOVSD into a vector register from a general register or memory: the rest is cleared.
 pub(crate) fn load_low<T: Int, S: Src, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if let Some(v) = S::peek::<T>(ctx, &op) {
-        put::<K>(ctx, op.a, [v.u(), 0]);
-        return op.next(ctx, env);
-    }
-    load_low_slow::<T, S, K>(ctx, op, env)
-}
-
-#[cold]
-#[inline(never)]
-fn load_low_slow<T: Int, S: Src, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(v) = S::get::<T>(ctx, &op, env) else { return ctx.fail(op) };
+    let Some(v) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
     put::<K>(ctx, op.a, [v.u(), 0]);
     op.next(ctx, env)
 }
 
 /// MOVD, MOVQ, MOVSS, MOVSD out of vector register `b`.
 pub(crate) fn store_low<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    if let Some(at) = D::reach::<T>(ctx, &op) {
-        let v = T::of(ctx.x(op.b)[0]);
-        D::write(ctx, &op, env, at, v);
-        return op.next(ctx, env);
-    }
-    store_low_slow::<T, D>(ctx, op, env)
-}
-
-#[cold]
-#[inline(never)]
-fn store_low_slow<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
     let v = T::of(ctx.x(op.b)[0]);
-    if !D::set(ctx, &op, env, v) {
-        return ctx.fail(op);
-    }
+    D::write(ctx, &op, at, v);
     op.next(ctx, env)
 }
 
@@ -128,7 +91,9 @@ pub(crate) fn merge_low<T: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut
 /// MOVLPS, MOVLPD (`HALF` 0), MOVHPS, MOVHPD (1) from memory.
 pub(crate) fn load_half<const HALF: usize, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
-    let Some(v) = ctx.load::<u64>(env, addr) else { return ctx.fail(op) };
+    let Some(v) = ctx.peek::<u64>(addr) else {
+        return ctx.miss(op, env, &Reach::whole(8, Access::Read));
+    };
     let mut a = ctx.x(op.b);
     a[HALF] = v;
     put::<K>(ctx, op.a, a);
@@ -139,9 +104,10 @@ pub(crate) fn load_half<const HALF: usize, const K: u8>(ctx: &mut Ctx, op: OpRef
 pub(crate) fn store_half<const HALF: usize>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
     let v = ctx.x(op.b)[HALF];
-    if !ctx.store(env, addr, v) {
-        return ctx.fail(op);
-    }
+    let Some(at) = ctx.reach::<u64>(addr) else {
+        return ctx.miss(op, env, &Reach::whole(8, Access::Write));
+    };
+    at.write(v);
     op.next(ctx, env)
 }
 
@@ -162,7 +128,9 @@ pub(crate) fn movhlps<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
 /// MOVDDUP from memory: 64 bits, any alignment.
 pub(crate) fn movddup_load<const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
-    let Some(v) = ctx.load::<u64>(env, addr) else { return ctx.fail(op) };
+    let Some(v) = ctx.peek::<u64>(addr) else {
+        return ctx.miss(op, env, &Reach::whole(8, Access::Read));
+    };
     put::<K>(ctx, op.a, [v, v]);
     op.next(ctx, env)
 }
@@ -208,9 +176,8 @@ pub(crate) fn extract<T: Int, W: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mu
     let lane = op.imm as usize & (16 / T::BYTES as usize - 1);
     let at = lane * T::BYTES as usize;
     let v = ctx.x(op.b)[at / 8] >> (at % 8 * 8);
-    if !D::set(ctx, &op, env, W::of(T::of(v).u())) {
-        return ctx.fail(op);
-    }
+    let Some(at) = D::reach::<W>(ctx, &op) else { return D::miss_write::<W>(ctx, op, env) };
+    D::write(ctx, &op, at, W::of(T::of(v).u()));
     op.next(ctx, env)
 }
 
@@ -223,7 +190,9 @@ pub(crate) fn insert<T: Int, const MEM: bool, const K: u8>(
 ) -> Flow {
     let v = if MEM {
         let addr = ctx.ea(&op);
-        let Some(v) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
+        let Some(v) = ctx.peek::<T>(addr) else {
+            return ctx.miss(op, env, &Reach::whole(T::BYTES, Access::Read));
+        };
         v.u()
     } else {
         T::of(ctx.r(op.index)).u()
@@ -242,7 +211,9 @@ pub(crate) fn insertps<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, e
     let imm = op.imm as usize;
     let v = if MEM {
         let addr = ctx.ea(&op);
-        let Some(v) = ctx.load::<u32>(env, addr) else { return ctx.fail(op) };
+        let Some(v) = ctx.peek::<u32>(addr) else {
+            return ctx.miss(op, env, &Reach::whole(4, Access::Read));
+        };
         v
     } else {
         d4(ctx.x(op.base))[imm >> 6 & 3]
@@ -277,11 +248,11 @@ pub(crate) fn maskmovdqu(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 
 /// PTEST. ZF: `a & b` is zero; CF: `!a & b` is zero; the rest clear.
 pub(crate) fn ptest<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(s) = source::<MEM, K>(ctx, op, env) else { return ctx.fail(op) };
+    let Some((s, sh)) = halves::<MEM, K>(ctx, op) else { return missed_halves::<K>(ctx, op, env) };
     let a = ctx.x(op.a);
     let (mut and, mut not) = ((a[0] & s[0]) | (a[1] & s[1]), (!a[0] & s[0]) | (!a[1] & s[1]));
     if K == VEX256 {
-        let Some(s) = source_high::<MEM>(ctx, op, env) else { return ctx.fail(op) };
+        let s = sh;
         let a = high(ctx, op.a);
         and |= (a[0] & s[0]) | (a[1] & s[1]);
         not |= (!a[0] & s[0]) | (!a[1] & s[1]);

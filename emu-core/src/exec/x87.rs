@@ -6,6 +6,8 @@
 //! **Invariant**: an unmasked exception sets ES; the next waiting instruction then raises `#MF`. A stack fault or an
 //! unmasked exception found before computing leaves the stack as it is.
 
+use std::cmp::Ordering;
+
 use super::flags::{CF, PF, ZF};
 use super::operand::Int;
 use super::{Ctx, Env, Flow, OpRef};
@@ -13,7 +15,7 @@ use crate::cpu::{Exception, F80, Vector};
 use crate::fp::sse::Quiet;
 use crate::fp::x87::{self, C0, C1, C2, C3, DEFAULT_NAN, Outcome, Quotient};
 use crate::fp::x87_convert::{self as convert, Constant};
-use crate::fp::{self, Control, Relation, Round, x87_transcendental as functions};
+use crate::fp::{self, Control, Relation, Round, x87_fast as fast, x87_transcendental as functions};
 
 /// Stack fault.
 const SF: u16 = 0x40;
@@ -114,6 +116,12 @@ impl Ctx {
         self.x87.status & 0x80 != 0
     }
 
+    /// Takes in what the short way says.
+    #[inline(always)]
+    fn note_quick(&mut self, inexact: bool, up: bool) {
+        self.x87.status = self.x87.status & !C1 | u16::from(up) << 9 | u16::from(inexact) * fp::PE as u16;
+    }
+
     fn set_conditions(&mut self, bits: u16) {
         self.x87.status = (self.x87.status & !(C0 | C1 | C2 | C3)) | bits;
     }
@@ -129,12 +137,33 @@ macro_rules! wait {
 }
 
 fn load_f80(ctx: &mut Ctx, env: &mut Env<'_>, addr: u64) -> Option<F80> {
+    if let Some(v) = peek_f80(ctx, addr) {
+        return Some(v);
+    }
     let mut b = [0u8; 10];
     if !ctx.load_bytes(env, addr, &mut b) {
         return None;
     }
     let [m @ .., s0, s1] = b;
     Some(F80 { mantissa: u64::from_le_bytes(m), sign_exp: u16::from_le_bytes([s0, s1]) })
+}
+
+#[inline(always)]
+fn peek_f80(ctx: &Ctx, addr: u64) -> Option<F80> {
+    // SAFETY: `readable` vouches for ten bytes.
+    ctx.readable(addr, 10).map(|p| unsafe { F80 { mantissa: u64::load(p), sign_exp: u16::load(p.add(8)) } })
+}
+
+/// The source operand where that takes no walk and no exception.
+#[inline(always)]
+fn quick_operand(ctx: &Ctx, op: OpRef) -> Option<F80> {
+    match form(op) {
+        Form::St => ctx.st(op.b),
+        Form::M64 => fast::from_f64(ctx.peek::<u64>(ctx.ea(&op))?),
+        Form::M32 => fast::from_f32(ctx.peek::<u32>(ctx.ea(&op))?),
+        Form::M80 => peek_f80(ctx, ctx.ea(&op)),
+        _ => None,
+    }
 }
 
 fn f80_bytes(v: F80) -> [u8; 10] {
@@ -167,6 +196,22 @@ fn operand(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<Option<(F80, u
 
 /// FLD, FILD, FBLD.
 pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let to = ctx.x87.top.wrapping_sub(1) & 7;
+    if !ctx.x87_pending()
+        && ctx.x87.in_use >> to & 1 == 0
+        && let Some(v) = quick_operand(ctx, op)
+    {
+        ctx.x87.status &= !C1;
+        ctx.x87.top = to;
+        ctx.set_st(0, v);
+        return op.next(ctx, env);
+    }
+    fld_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn fld_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let Some(v) = operand(ctx, op, env) else { return ctx.fail(op) };
     let room = ctx.x87.in_use >> (ctx.x87.top.wrapping_sub(1) & 7) & 1 == 0;
@@ -206,6 +251,52 @@ pub(crate) fn constant(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 
 /// FST, FSTP, FIST, FISTP, FISTTP (bit 0 of the immediate), FBSTP.
 pub(crate) fn fst(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if !ctx.x87_pending()
+        && let Some(v) = ctx.st(0)
+    {
+        let done = match form(op) {
+            Form::St => {
+                ctx.x87.status &= !C1;
+                ctx.set_st(op.b, v);
+                true
+            }
+            Form::M80 => {
+                let place = ctx.writeable(ctx.ea(&op), 10);
+                if let Some(p) = place {
+                    // SAFETY: `writeable` vouches for ten bytes.
+                    unsafe {
+                        u64::store(p, v.mantissa);
+                        u16::store(p.add(8), v.sign_exp);
+                    }
+                    ctx.x87.status &= !C1;
+                }
+                place.is_some()
+            }
+            Form::M64 if fast::plain(ctx.control()) => {
+                match (ctx.reach::<u64>(ctx.ea(&op)), fast::to_f64(v)) {
+                    (Some(place), Some((bits, inexact, up))) => {
+                        place.write(bits);
+                        ctx.note_quick(inexact, up);
+                        true
+                    }
+                    _ => false,
+                }
+            }
+            _ => false,
+        };
+        if done {
+            if pops(op) != 0 {
+                ctx.pop_x87();
+            }
+            return op.next(ctx, env);
+        }
+    }
+    fst_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let addr = ctx.ea(&op);
     let cw = if op.imm & 1 != 0 { ctx.control().with_rc(Round::Zero) } else { ctx.control() };
@@ -298,6 +389,34 @@ fn with_operand(cw: Control, raised: u32, operand: u32, up: bool) -> (u32, bool)
 /// FADD, FMUL, FSUB, FSUBR, FDIV, FDIVR: bits 0 to 2 of the immediate, numbered as in the encoding; the destination
 /// is st(a).
 pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if !ctx.x87_pending()
+        && fast::plain(ctx.control())
+        && let Some(d) = ctx.st(op.a)
+        && let Some(s) = quick_operand(ctx, op)
+    {
+        let out = match op.imm & 7 {
+            0 => fast::add(d, s),
+            1 => fast::mul(d, s),
+            4 => fast::sub(d, s),
+            5 => fast::sub(s, d),
+            6 => fast::div(d, s),
+            _ => fast::div(s, d),
+        };
+        if let Some(out) = out {
+            ctx.note_quick(out.inexact, out.up);
+            ctx.set_st(op.a, out.value);
+            if pops(op) != 0 {
+                ctx.pop_x87();
+            }
+            return op.next(ctx, env);
+        }
+    }
+    arith_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn arith_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let Some(s) = operand(ctx, op, env) else { return ctx.fail(op) };
     let (Some(d), Some((s, raised))) = (ctx.st(op.a), s) else {
@@ -341,6 +460,17 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         s
     };
     let quiet = if op.imm & 1 != 0 { Quiet::Yes } else { Quiet::No };
+    if let (Some(a), Some((b, 0))) = (ctx.st(0), s)
+        && let Some(order) = fast::order(a, b)
+    {
+        let relation = match order {
+            Ordering::Less => Relation::Less,
+            Ordering::Equal => Relation::Equal,
+            Ordering::Greater => Relation::Greater,
+        };
+        ctx.settle_x87(0, op.imm & 4 != 0 && ctx.x87.status & C1 != 0);
+        return compared(ctx, op, env, relation, true);
+    }
     let (relation, ok) = match (ctx.st(0), s) {
         (Some(a), Some((b, more))) => {
             let (relation, raised) = x87::compare(a, b, quiet);
@@ -351,6 +481,11 @@ pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         }
         _ => (Relation::Unordered, ctx.stack_fault(false)),
     };
+    compared(ctx, op, env, relation, ok)
+}
+
+#[inline(always)]
+fn compared(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>, relation: Relation, ok: bool) -> Flow {
     if op.imm & 4 != 0 {
         ctx.set_explicit(match relation {
             Relation::Unordered => ZF | PF | CF,

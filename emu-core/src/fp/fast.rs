@@ -7,6 +7,8 @@
 //!
 //! Operands go by value as `u32` and `u64` bits.
 //!
+//! The `quick_` functions are the short way alone; `None` stands for the long one.
+//!
 //! **Invariant**: flags already sticky in the given MXCSR may be missing from those returned, no others.
 
 use super::sse::{self, F32, F64, Format, Negate};
@@ -95,82 +97,102 @@ macro_rules! fast {
                     _ => None,
                 }
             }
+            /// `a + b`, if that is quick. Of flags there is at most a masked precision flag, here and below.
+            #[inline(always)]
+            pub fn quick_add(env: Mxcsr, a: $bits, b: $bits) -> Option<($bits, u32)> {
+                sum(env, a, b, <$float>::from_bits(a), <$float>::from_bits(b))
+            }
             /// `a + b`
             #[must_use]
             #[inline]
             pub fn add(env: Mxcsr, a: $bits, b: $bits) -> ($bits, u32) {
-                match sum(env, a, b, <$float>::from_bits(a), <$float>::from_bits(b)) {
-                    Some(outcome) => outcome,
-                    None => slow(sse::add::<$format>, env, a, b),
-                }
+                quick_add(env, a, b).unwrap_or_else(|| slow(sse::add::<$format>, env, a, b))
+            }
+            /// `a - b`, if that is quick.
+            #[inline(always)]
+            pub fn quick_sub(env: Mxcsr, a: $bits, b: $bits) -> Option<($bits, u32)> {
+                sum(env, a, b, <$float>::from_bits(a), -<$float>::from_bits(b))
             }
             /// `a - b`
             #[must_use]
             #[inline]
             pub fn sub(env: Mxcsr, a: $bits, b: $bits) -> ($bits, u32) {
-                match sum(env, a, b, <$float>::from_bits(a), -<$float>::from_bits(b)) {
-                    Some(outcome) => outcome,
-                    None => slow(sse::sub::<$format>, env, a, b),
-                }
+                quick_sub(env, a, b).unwrap_or_else(|| slow(sse::sub::<$format>, env, a, b))
             }
-            /// `a * b`
-            #[must_use]
-            #[inline]
-            pub fn mul(env: Mxcsr, a: $bits, b: $bits) -> ($bits, u32) {
+            /// `a * b`, if that is quick.
+            #[inline(always)]
+            pub fn quick_mul(env: Mxcsr, a: $bits, b: $bits) -> Option<($bits, u32)> {
                 let bits = (<$float>::from_bits(a) * <$float>::from_bits(b)).to_bits();
                 if not_denormal(a)
                     && not_denormal(b)
                     && (safe(bits) || is_zero(bits) && (is_zero(a) || is_zero(b)))
                 {
                     match env.0 & CONTROL {
-                        c if c == PLAIN | PE => return (bits, 0),
-                        PLAIN if is_zero(bits) => return (bits, 0),
+                        c if c == PLAIN | PE => return Some((bits, 0)),
+                        PLAIN if is_zero(bits) => return Some((bits, 0)),
                         PLAIN => {
                             let zeros = trailing(a) + trailing(b);
                             if zeros != $p - 1 {
-                                return (bits, inexact(zeros >= $p));
+                                return Some((bits, inexact(zeros >= $p)));
                             }
                         }
                         _ => {}
                     }
                 }
-                slow(sse::mul::<$format>, env, a, b)
+                None
+            }
+            /// `a * b`
+            #[must_use]
+            #[inline]
+            pub fn mul(env: Mxcsr, a: $bits, b: $bits) -> ($bits, u32) {
+                quick_mul(env, a, b).unwrap_or_else(|| slow(sse::mul::<$format>, env, a, b))
+            }
+            /// `a / b`, if that is quick.
+            #[inline(always)]
+            pub fn quick_div(env: Mxcsr, a: $bits, b: $bits) -> Option<($bits, u32)> {
+                let bits = (<$float>::from_bits(a) / <$float>::from_bits(b)).to_bits();
+                if not_denormal(a) && not_denormal(b) && safe(bits) {
+                    match env.0 & CONTROL {
+                        c if c == PLAIN | PE => return Some((bits, 0)),
+                        PLAIN => {
+                            if let Some(exact) = product_is(bits, b, a) {
+                                return Some((bits, inexact(exact)));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+                None
             }
             /// `a / b`
             #[must_use]
             #[inline]
             pub fn div(env: Mxcsr, a: $bits, b: $bits) -> ($bits, u32) {
-                let bits = (<$float>::from_bits(a) / <$float>::from_bits(b)).to_bits();
-                if not_denormal(a) && not_denormal(b) && safe(bits) {
+                quick_div(env, a, b).unwrap_or_else(|| slow(sse::div::<$format>, env, a, b))
+            }
+            /// Square root, if that is quick.
+            #[inline(always)]
+            pub fn quick_sqrt(env: Mxcsr, a: $bits) -> Option<($bits, u32)> {
+                let bits = <$float>::from_bits(a).sqrt().to_bits();
+                if not_denormal(a) && safe(bits) {
                     match env.0 & CONTROL {
-                        c if c == PLAIN | PE => return (bits, 0),
+                        c if c == PLAIN | PE => return Some((bits, 0)),
                         PLAIN => {
-                            if let Some(exact) = product_is(bits, b, a) {
-                                return (bits, inexact(exact));
+                            if let Some(exact) = product_is(bits, bits, a) {
+                                return Some((bits, inexact(exact)));
                             }
                         }
                         _ => {}
                     }
                 }
-                slow(sse::div::<$format>, env, a, b)
+                None
             }
             /// Square root.
             #[must_use]
             #[inline]
             pub fn sqrt(env: Mxcsr, a: $bits) -> ($bits, u32) {
-                let bits = <$float>::from_bits(a).sqrt().to_bits();
-                if not_denormal(a) && safe(bits) {
-                    match env.0 & CONTROL {
-                        c if c == PLAIN | PE => return (bits, 0),
-                        PLAIN => {
-                            if let Some(exact) = product_is(bits, bits, a) {
-                                return (bits, inexact(exact));
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-                slow(|env, a, _| sse::sqrt::<$format>(env, a), env, a, 0)
+                quick_sqrt(env, a)
+                    .unwrap_or_else(|| slow(|env, a, _| sse::sqrt::<$format>(env, a), env, a, 0))
             }
             /// `a * b + c` rounded once.
             #[must_use]
@@ -194,15 +216,31 @@ macro_rules! fast {
             #[must_use]
             #[inline]
             pub fn compare(env: Mxcsr, a: $bits, b: $bits, quiet: sse::Quiet) -> (Relation, u32) {
-                if not_denormal(a) && not_denormal(b) {
-                    match <$float>::from_bits(a).partial_cmp(&<$float>::from_bits(b)) {
-                        Some(core::cmp::Ordering::Less) => return (Relation::Less, 0),
-                        Some(core::cmp::Ordering::Equal) => return (Relation::Equal, 0),
-                        Some(core::cmp::Ordering::Greater) => return (Relation::Greater, 0),
-                        None => {}
-                    }
+                match order(a, b) {
+                    Some(core::cmp::Ordering::Less) => (Relation::Less, 0),
+                    Some(core::cmp::Ordering::Equal) => (Relation::Equal, 0),
+                    Some(core::cmp::Ordering::Greater) => (Relation::Greater, 0),
+                    None => sse::compare::<$format>(env, u64::from(a), u64::from(b), quiet),
                 }
-                sse::compare::<$format>(env, u64::from(a), u64::from(b), quiet)
+            }
+            /// How two numbers compare that are neither NaN nor denormal.
+            #[inline(always)]
+            pub fn order(a: $bits, b: $bits) -> Option<core::cmp::Ordering> {
+                if not_denormal(a) && not_denormal(b) {
+                    <$float>::from_bits(a).partial_cmp(&<$float>::from_bits(b))
+                } else {
+                    None
+                }
+            }
+            /// Not denormal.
+            #[inline(always)]
+            pub fn plain(bits: $bits) -> bool {
+                not_denormal(bits)
+            }
+            /// Finite, and farther from zero than the smallest normal number.
+            #[inline(always)]
+            pub fn ample(bits: $bits) -> bool {
+                safe(bits)
             }
         }
     };
@@ -210,6 +248,33 @@ macro_rules! fast {
 
 fast!(f32, "Single precision.", f32, u32, super::F32, 24);
 fast!(f64, "Double precision.", f64, u64, super::F64, 53);
+
+/// `a * b + c` rounded once in single precision with the precision exception masked: in double precision, rounded to
+/// odd first. Bits, whether they were rounded, and whether that holds; no branches, for the sake of vectors.
+#[inline(always)]
+pub fn quick_fma_f32(a: u32, b: u32, c: u32, negate: Negate) -> (u32, bool, bool) {
+    let sign = |v: u32, flip: bool| f64::from(f32::from_bits(v ^ u32::from(flip) << 31));
+    let (product, addend) = (sign(a, negate.product) * sign(b, false), sign(c, negate.addend));
+    let sum = product + addend;
+    // What the sum lacks, exactly.
+    let back = sum - product;
+    let rest = (product - (sum - back)) + (addend - back);
+    let bits = sum.to_bits();
+    let step = u64::from(rest != 0.0) & !bits & 1;
+    // Away from zero if what is lacking has the sum's sign.
+    let inwards = ((rest.to_bits() ^ bits) >> 63).wrapping_neg();
+    let odd = bits.wrapping_add((step ^ inwards).wrapping_sub(inwards));
+    let narrow = f64::from_bits(odd) as f32;
+    let result = narrow.to_bits();
+    let good = f32::plain(a) & f32::plain(b) & f32::plain(c) & f32::ample(result);
+    (result, (rest != 0.0) | (f64::from(narrow) != sum), good)
+}
+
+/// Whether the environment allows [`quick_fma_f32`].
+#[inline(always)]
+pub fn allows_quick_fma(env: Mxcsr) -> bool {
+    env.0 & CONTROL & !PE == PLAIN
+}
 
 /// `cvtss2sd`
 #[must_use]

@@ -22,6 +22,7 @@ mod sse_tests;
 mod test_values;
 pub mod x87;
 pub mod x87_convert;
+pub mod x87_fast;
 #[cfg(all(test, target_arch = "x86_64"))]
 mod x87_tests;
 pub mod x87_transcendental;

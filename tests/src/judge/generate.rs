@@ -485,7 +485,7 @@ impl Generator {
         }
         if self.random.one_in(3) {
             // Numbers for x87 lie anywhere.
-            let at = (target - start) as usize;
+            let at = target.wrapping_sub(start) as usize;
             let number = self.random.extended();
             bytes[at..at + 8].copy_from_slice(&number.mantissa.to_le_bytes());
             bytes[at + 8..at + 10].copy_from_slice(&number.sign_exp.to_le_bytes());
