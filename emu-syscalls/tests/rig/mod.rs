@@ -11,6 +11,7 @@ use emu_core::mem::Privilege;
 use emu_syscalls::arg::ArgKind;
 use emu_syscalls::kernel::{Config, Kernel};
 use emu_syscalls::machine::{Machine, Stopped};
+use emu_syscalls::observe::names::Combine;
 use emu_syscalls::seam::scripted::ScriptedHost;
 use emu_syscalls::table::Row;
 use emu_syscalls::task::exec::start::First;
@@ -432,18 +433,47 @@ impl Rig {
                 0 => (-100i64).cast_unsigned(),
                 _ => random.pick(&self.fds),
             },
-            ArgKind::Path => random.pick(&self.strings),
+            ArgKind::Path | ArgKind::Str => random.pick(&self.strings),
             ArgKind::Pid => [0, 1, u64::MAX, random.below(8), random.next()][random.below(5) as usize],
             ArgKind::Len => match random.below(3) {
                 0 => random.below(256),
                 1 => random.below(32) * 4096,
                 _ => random.pick(&self.numbers),
             },
-            ArgKind::Addr | ArgKind::OutBuf(_) | ArgKind::InBuf(_) => match random.below(8) {
-                0 => random.pick(&self.strings),
-                _ => random.pick(&self.pointers),
-            },
-            ArgKind::I32 | ArgKind::U32 | ArgKind::I64 | ArgKind::U64 => match random.below(6) {
+            ArgKind::Addr | ArgKind::OutBuf(_) | ArgKind::InBuf(_) | ArgKind::Mem(..) => {
+                match random.below(8) {
+                    0 => random.pick(&self.strings),
+                    _ => random.pick(&self.pointers),
+                }
+            }
+            // What the row knows by name, most of the time: one value, or two bits together.
+            ArgKind::Named(names) | ArgKind::NamedLong(names)
+                if !names.list.is_empty() && random.below(8) != 0 =>
+            {
+                let mut known = || {
+                    let at = random.below(names.list.len() as u64);
+                    usize::try_from(at).ok().and_then(|at| names.list.get(at)).map_or(0, |(value, _)| *value)
+                };
+                match names.combine {
+                    Combine::Bits => known() | known(),
+                    _ => known(),
+                }
+            }
+            ArgKind::I32
+            | ArgKind::U32
+            | ArgKind::I64
+            | ArgKind::U64
+            | ArgKind::Named(_)
+            | ArgKind::NamedLong(_)
+            | ArgKind::Hex32
+            | ArgKind::Hex
+            | ArgKind::Perm
+            | ArgKind::Mode
+            | ArgKind::Dev
+            | ArgKind::Id
+            | ArgKind::Signal
+            | ArgKind::By(_)
+            | ArgKind::Silent => match random.below(6) {
                 0 => random.pick(&self.numbers),
                 1 => random.pick(&self.pointers),
                 2 => random.pick(&self.small) | random.pick(&self.small),
