@@ -104,7 +104,7 @@ fn exceptions_become_signals() {
         int main(void) {
             for (int i = 0; i < 3; i++) {
                 if (fork() == 0) {
-                    if (i == 0) { volatile int zero = 0; zero = 1 / zero; }
+                    if (i == 0) { __asm__ volatile("xor %%ecx, %%ecx; div %%ecx" ::: "eax", "ecx", "edx"); }
                     if (i == 1) { __asm__ volatile("int3"); }
                     if (i == 2) { *(volatile int *)0x1234 = 1; }
                     _exit(0);

@@ -12,7 +12,7 @@ use crate::kernel::Kernel;
 use crate::observe::CallSet;
 use crate::seam::Host;
 use crate::task::TaskId;
-use crate::task::sighand::{SigInfo, si};
+use crate::task::sighand::SigInfo;
 use crate::task::signal::{To, post};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 
@@ -185,9 +185,8 @@ pub(crate) fn decide(k: &mut Kernel, tid: TaskId, call: &Call) {
         verdict.exit_ns = verdict.exit_ns.max(rule.delay_exit_ns);
         verdict.tampered.delayed |= rule.delay_enter_ns + rule.delay_exit_ns > 0;
         if let Some(signal) = rule.signal {
-            let me = k.task(tid);
-            let info = SigInfo::user(signal, si::TKILL, me.group.0, me.creds.uid[0]);
-            post(k, To::Thread(tid), info);
+            // As a tracer injects it: from the kernel.
+            post(k, To::Thread(tid), SigInfo::kernel(signal));
         }
     }
     if any {

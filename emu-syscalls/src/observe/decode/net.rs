@@ -393,7 +393,7 @@ impl Decoder<'_> {
             _ => {}
         }
         let text = matches!((level, option), (1, 25 | 20 | 21 | 26) | (6, 11 | 13 | 31));
-        if len < 4 && !text {
+        if self.call.nr == 54 && len < 4 && !text {
             return None;
         }
         if len == 4 && !text {
