@@ -1,5 +1,6 @@
 /* Modes, owners, times, sizes, syncing. */
 #include "t.h"
+#include <sys/ioctl.h>
 #include <utime.h>
 
 static struct stat st;
@@ -188,4 +189,23 @@ TEST(file_attributes_have_a_record_of_their_own) {
     CHECK_ERRNO(syscall(NR_file_setattr, AT_FDCWD, "f", &attr, 8, 0), EINVAL);
     CHECK_ERRNO(syscall(NR_file_getattr, AT_FDCWD, "f", &attr, 24, 1), EINVAL);
     CHECK_ERRNO(syscall(NR_file_setattr, AT_FDCWD, "f", &attr, 24, 1), EINVAL);
+}
+TEST(an_immutable_file_stays_as_it_is) {
+    int flags = 0, fd = open("/dev/shm/t_immutable", O_CREAT | O_RDWR, 0644);
+    CHECK(fd >= 0);
+    CHECK_EQ(ioctl(fd, 0x80086601, &flags), 0);
+    flags |= 0x10;
+    CHECK_EQ(ioctl(fd, 0x40086602, &flags), 0);
+    CHECK_ERRNO(open("/dev/shm/t_immutable", O_WRONLY), EPERM);
+    CHECK_ERRNO(chmod("/dev/shm/t_immutable", 0600), EPERM);
+    CHECK_ERRNO(unlink("/dev/shm/t_immutable"), EPERM);
+    CHECK_ERRNO(link("/dev/shm/t_immutable", "/dev/shm/t_link"), EPERM);
+    flags = 0x20;
+    CHECK_EQ(ioctl(fd, 0x40086602, &flags), 0);
+    CHECK_ERRNO(open("/dev/shm/t_immutable", O_WRONLY), EPERM);
+    CHECK_ERRNO(truncate("/dev/shm/t_immutable", 0), EPERM);
+    close(open("/dev/shm/t_immutable", O_WRONLY | O_APPEND));
+    flags = 0;
+    CHECK_EQ(ioctl(fd, 0x40086602, &flags), 0);
+    CHECK_EQ(unlink("/dev/shm/t_immutable"), 0);
 }

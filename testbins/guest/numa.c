@@ -27,6 +27,16 @@ TEST(a_mapping_can_be_bound_to_a_node) {
     CHECK_ERRNO(syscall(SYS_mbind, at, 4096, 99, NULL, 0, 0), EINVAL);
     CHECK_ERRNO(syscall(SYS_set_mempolicy_home_node, at, 4096, 0, 1), EINVAL);
 }
+TEST(the_policy_of_a_mapping_is_told) {
+    char *at = page();
+    int mode = -1;
+    CHECK_EQ(syscall(SYS_mbind, at, 4096, BIND, &node, 64, 0), 0);
+    CHECK_EQ(syscall(SYS_get_mempolicy, &mode, NULL, 0, at, 2), 0);
+    CHECK_EQ(mode, BIND);
+    CHECK_EQ(syscall(SYS_mbind, at, 4096, DEFAULT, NULL, 0, 0), 0);
+    CHECK_EQ(syscall(SYS_get_mempolicy, &mode, NULL, 0, at, 2), 0);
+    CHECK_EQ(mode, DEFAULT);
+}
 TEST(pages_are_where_the_only_node_is) {
     char *at = page();
     void *pages[] = {at};

@@ -60,3 +60,11 @@ TEST(poll_follows_the_queue) {
     CHECK_EQ(poll(&p, 1, 1000), 1);
     CHECK(p.revents & POLLIN);
 }
+TEST(more_holds_a_datagram_back_until_it_is_whole) {
+    int b = bound(), a = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK_EQ(sendto(a, "hel", 3, MSG_MORE, (void *)&address, sizeof address), 3);
+    CHECK_ERRNO(recv(b, text, 64, MSG_DONTWAIT), EAGAIN);
+    CHECK_EQ(sendto(a, "lo", 2, 0, (void *)&address, sizeof address), 2);
+    CHECK_EQ(recv(b, text, 64, 0), 5);
+    CHECK(!memcmp(text, "hello", 5));
+}

@@ -3,7 +3,7 @@
 /// `sysname`
 pub const SYSNAME: &str = "Linux";
 /// `release`
-pub const RELEASE: &str = "6.12.0-emu";
+pub const RELEASE: &str = "6.13.0-emu";
 /// `version`
 pub const VERSION: &str = "#1 SMP PREEMPT_DYNAMIC Mon Jan  1 00:00:00 UTC 2024";
 /// `machine`

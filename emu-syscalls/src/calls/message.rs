@@ -12,10 +12,12 @@ use crate::net::control::{self, Outgoing};
 use crate::net::transfer::{Along, Received, Take, recv_some, recv_urgent, send_some, send_urgent, waits};
 use crate::net::unix::ucred;
 use crate::net::{Domain, Kind, SocketId, State, Ucred};
+use crate::time::timer::TimerKey;
 
 /// MSG_* flags.
 mod msg {
     pub(super) const OOB: u32 = 1;
+    pub(super) const MORE: u32 = 0x8000;
     pub(super) const PEEK: u32 = 2;
     pub(super) const CTRUNC: u32 = 8;
     pub(super) const TRUNC: u32 = 0x20;
@@ -202,7 +204,12 @@ fn send(
     };
     let nonblock = nonblocking(ctx, file) || flags & msg::DONTWAIT != 0;
     let wait = waits(ctx, id, nonblock, true)?;
-    let result = send_all(ctx, id, iov, (kind, urgent), to.as_ref(), along, wait);
+    let internet = matches!(domain, Domain::Inet | Domain::Inet6);
+    let result = if internet && (flags & msg::MORE != 0 || !ctx.k.net.get(id)?.held.is_empty()) {
+        send_held(ctx, id, iov, to, along, wait, (flags & msg::MORE != 0, urgent))
+    } else {
+        send_all(ctx, id, iov, (kind, urgent), to.as_ref(), along, wait)
+    };
     let broken = result == Err(Stop::Errno(Errno::EPIPE));
     if broken && kind != Kind::Dgram && flags & msg::NOSIGNAL == 0 {
         crate::task::signal::send_sigpipe(ctx.k, ctx.tid);
@@ -220,6 +227,56 @@ fn partial(ctx: &Ctx<'_>, result: SysResult) -> SysResult {
         },
         _ => result,
     }
+}
+
+/// Sends on an internet socket that holds something back, or shall (`MSG_MORE`): a datagram grows until a send without the
+/// flag, a stream waits a moment for more.
+fn send_held(
+    ctx: &mut Ctx<'_>,
+    id: SocketId,
+    iov: &[(Addr, u64)],
+    to: Option<Address>,
+    along: Along<'_>,
+    wait: crate::net::unix::Waits,
+    (more, urgent): (bool, bool),
+) -> SysResult {
+    /// Largest payload of a datagram.
+    const MOST: usize = 65_507;
+    const MOMENT_NS: u64 = 200_000_000;
+    let along: Along<'_> = (&[], along.1, along.2);
+    let socket = ctx.k.net.get(id)?;
+    let kind = socket.kind;
+    let (held, len) = (socket.held.len(), total(iov));
+    let fits = usize::try_from(len).is_ok_and(|len| held + len <= MOST);
+    if kind == Kind::Stream && (!more || !fits) {
+        crate::net::flush_held(ctx.k, id);
+        return send_all(ctx, id, iov, (kind, urgent), None, along, wait);
+    }
+    if !fits {
+        return Err(Errno::EMSGSIZE.into());
+    }
+    if kind == Kind::Stream {
+        send_check(ctx, id)?;
+    } else if to.is_none() && held == 0 && ctx.k.net.get(id)?.remote.is_none() {
+        return Err(Errno::EDESTADDRREQ.into());
+    }
+    let data = gather(ctx, iov, 0, MOST)?;
+    let socket = ctx.k.net.get_mut(id)?;
+    if held == 0 {
+        socket.held_to = to;
+    }
+    if more {
+        socket.held.extend_from_slice(&data);
+        if kind == Kind::Stream {
+            let now = ctx.now_ns();
+            ctx.k.time.timers.set(TimerKey::Held(id), Some(now.saturating_add(MOMENT_NS)));
+        }
+        return Ok(len);
+    }
+    let (mut whole, to) = (std::mem::take(&mut socket.held), socket.held_to.take());
+    whole.extend_from_slice(&data);
+    send_some(ctx, id, &whole, to.as_ref(), along, wait)?;
+    Ok(len)
 }
 
 fn send_all(

@@ -323,6 +323,7 @@ pub(crate) fn shutdown(ctx: &mut Ctx<'_>, sockfd: Fd, how: I32) -> SysResult {
     if !(0..=2).contains(&how.0) {
         return Err(Errno::EINVAL.into());
     }
+    crate::net::flush_held(ctx.k, id);
     let socket = ctx.k.net.get(id)?;
     let connected = matches!(socket.state, State::Connected);
     // A listening TCP socket stops listening; UNIX sockets may be shut down in any state.

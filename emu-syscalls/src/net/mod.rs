@@ -173,6 +173,10 @@ pub struct Socket {
     pub peer_creds: Option<Ucred>,
     /// Landlock domain of the one who made it.
     pub landlock: crate::landlock::TaskDomain,
+    /// What `MSG_MORE` holds back, and for whom if it is a datagram.
+    pub held: Vec<u8>,
+    /// See [`Socket::held`].
+    pub held_to: Option<Address>,
     /// Options.
     pub opts: option::Options,
 }
@@ -233,6 +237,8 @@ impl Socket {
             owner,
             peer_creds: None,
             landlock: None,
+            held: Vec::new(),
+            held_to: None,
             opts: option::Options::new(domain, kind),
         }
     }
@@ -367,6 +373,20 @@ pub fn wake_readers(k: &mut Kernel, id: SocketId) {
     k.wake(WaitKey::Socket(id.0));
 }
 
+/// Sends what a stream held back (`MSG_MORE`).
+pub fn flush_held(k: &mut Kernel, id: SocketId) {
+    let Some(socket) = k.net.sockets.get_mut(id) else { return };
+    if socket.held.is_empty() || socket.kind == Kind::Dgram {
+        return;
+    }
+    let data = std::mem::take(&mut socket.held);
+    let (peer, from) = (socket.peer, socket.local.clone());
+    let Some(peer) = peer else { return };
+    let Some(state) = k.net.sockets.get_mut(peer) else { return };
+    state.push(Message { data, start: 0, from, sender: id, files: Vec::new(), creds: Ucred::default() });
+    wake_readers(k, peer);
+}
+
 /// A socket may send again.
 pub fn wake_writers(k: &mut Kernel, id: SocketId) {
     k.wake(WaitKey::SocketRoom(id.0));
@@ -413,6 +433,7 @@ pub fn discard(k: &mut Kernel, messages: imbl::Vector<Message>) {
 
 /// The last reference to a socket is gone.
 pub fn close(k: &mut Kernel, id: SocketId) {
+    flush_held(k, id);
     let Some(mut socket) = k.net.sockets.remove(id) else { return };
     forget_name(k, id, &socket);
     for child in socket.accept_queue.clone() {

@@ -22,6 +22,8 @@ pub enum TimerKey {
     Posix(GroupId, i32),
     /// Whoever waits for this file is woken (timerfd).
     File(FileId),
+    /// A stream sends what it held back.
+    Held(crate::net::SocketId),
 }
 
 /// Armed timers by time.
@@ -152,6 +154,7 @@ pub fn run_timers(k: &mut Kernel, now_ns: u64) {
             }
             TimerKey::Posix(gid, id) => fire_posix(k, gid, id, now_ns),
             TimerKey::File(file) => k.wake(WaitKey::File(file)),
+            TimerKey::Held(socket) => crate::net::flush_held(k, socket),
         }
     }
 }

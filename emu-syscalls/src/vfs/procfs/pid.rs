@@ -456,7 +456,7 @@ pub(crate) fn read_pagemap(
     const FILE_OR_SHARED: u64 = 1 << 61;
     const EXCLUSIVE: u64 = 1 << 56;
     const SOFT_DIRTY: u64 = 1 << 55;
-    if !offset.is_multiple_of(8) || max % 8 != 0 {
+    if !offset.is_multiple_of(8) || !max.is_multiple_of(8) {
         return Err(Errno::EINVAL);
     }
     let view = View { viewer, tid, thread: false };
