@@ -382,9 +382,9 @@ syscalls! {
     234 tgkill Signal (tgid: Pid, tid: Pid, sig: I32) = Full => signal::tgkill;
     235 utimes File (path: Path, times: Addr) = Full => attr::utimes;
     236 vserver Misc () = Missing("never implemented in Linux");
-    237 mbind Memory (addr: Addr, len: U64, mode: U64, nodemask: Addr, maxnode: U64, flags: U32) = Partial("areas keep no policy of their own") => mempolicy::mbind;
+    237 mbind Memory (addr: Addr, len: U64, mode: U64, nodemask: Addr, maxnode: U64, flags: U32) = Full => mempolicy::mbind;
     238 set_mempolicy Memory (mode: I32, nodemask: Addr, maxnode: U64) = Full => mempolicy::set_mempolicy;
-    239 get_mempolicy Memory (mode: Addr, nodemask: Addr, maxnode: U64, addr: Addr, flags: U64) = Partial("areas keep no policy of their own") => mempolicy::get_mempolicy;
+    239 get_mempolicy Memory (mode: Addr, nodemask: Addr, maxnode: U64, addr: Addr, flags: U64) = Full => mempolicy::get_mempolicy;
     240 mq_open Ipc (name: Path, oflag: I32, mode: U32, attr: Addr) = Full => mqueue::mq_open;
     241 mq_unlink Ipc (name: Path) = Full => mqueue::mq_unlink;
     242 mq_timedsend Ipc (mqdes: Fd, msg_ptr: Addr, msg_len: Len, msg_prio: U32, abs_timeout: Addr) = Full => mqueue::mq_timedsend;
@@ -507,7 +507,7 @@ syscalls! {
     447 memfd_secret Desc (flags: U32) = Missing("not implemented yet");
     448 process_mrelease Memory (pidfd: Fd, flags: U32) = Full => pidfd::process_mrelease;
     449 futex_waitv Process (waiters: Addr, nr_futexes: U32, flags: U32, timeout: Addr, clockid: I32) = Full => futex::futex_waitv;
-    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Partial("areas keep no policy of their own") => mempolicy::set_mempolicy_home_node;
+    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64) = Full => mempolicy::set_mempolicy_home_node;
     451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32) = Full => sync::cachestat;
     452 fchmodat2 File (dirfd: DirFd, path: Path, mode: U32, flags: U32) = Full => attr::fchmodat2;
     453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Partial("no shadow stacks") => mmap::map_shadow_stack;

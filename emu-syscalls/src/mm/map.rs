@@ -230,7 +230,8 @@ pub fn map(
         remove(k, id, range.clone())?;
     }
     let NewArea { prot, may, backing, flags, shm } = new;
-    let area = Area { start: addr, end: addr + len, prot, may, backing, flags, shm, name: None };
+    let area =
+        Area { start: addr, end: addr + len, prot, may, backing, flags, shm, name: None, policy: None };
     retain_bytes(k, &area);
     get_mut(k, id)?.insert(area);
     Ok(addr)

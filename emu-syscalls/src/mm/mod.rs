@@ -105,6 +105,8 @@ pub struct Area {
     pub shm: Option<ShmId>,
     /// `PR_SET_VMA_ANON_NAME`
     pub name: Option<Arc<[u8]>>,
+    /// `mbind(2)`: mode and flags; `None` for the task's.
+    pub policy: Option<u32>,
 }
 
 /// The rights that user pages can have.
