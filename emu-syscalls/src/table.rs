@@ -187,7 +187,7 @@ syscalls! {
     39  getpid Process () = Full => process::getpid;
     40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr, count: Len) = Full => splice::sendfile;
     41  socket Network (domain: I32, type_: I32, protocol: I32) = Partial("UNIX, TCP and UDP over loopback, route netlink") => socket::socket;
-    42  connect Network (sockfd: Fd, addr: Addr, addrlen: I32) = Partial("loopback addresses; streams cannot be disconnected with AF_UNSPEC") => socket::connect;
+    42  connect Network (sockfd: Fd, addr: Addr, addrlen: I32) = Partial("loopback addresses") => socket::connect;
     43  accept Network (sockfd: Fd, addr: Addr, addrlen: Addr) = Full => socket::accept;
     44  sendto Network (sockfd: Fd, buf: InBuf<2>, len: Len, flags: U32, dest_addr: Addr, addrlen: I32) = Partial("no MSG_OOB, no MSG_FASTOPEN") => message::sendto;
     45  recvfrom Network (sockfd: Fd, buf: OutBuf<2>, len: Len, flags: U32, src_addr: Addr, addrlen: Addr) = Partial("no MSG_OOB") => message::recvfrom;

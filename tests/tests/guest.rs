@@ -26,7 +26,7 @@ macro_rules! guest {
 
 guest! {
     aio attr clone copy creds dev dir epoll epoll_nested event_files eventfd exec fanotify faults fd futex inotify itimer
-    kernel_address key landlock lease link lock madvise memfd mmap mount mprotect mqueue mremap msg netlink numa open pidfd pipe pipe_ends
+    kernel_address key landlock lease link lock lsm madvise memfd mmap mount mprotect mqueue mremap msg netlink numa open pidfd pipe pipe_ends
     poll poll_masks prctl proc proc_files process pty rename rlimit rw sched sem shm signal signalfd sigqueue smc
     sockopt splice stack stat sys tcp tcp_streams thread time timer timerfd tty udp unix unix_socket wait xattr
 }

@@ -217,7 +217,11 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, sockfd: Fd, addr: Addr, addrlen: I32) -
 /// `connect(2)` to AF_UNSPEC: no default peer any more.
 fn disconnect(ctx: &mut Ctx<'_>, id: SocketId, kind: Kind) -> SysResult {
     if kind != Kind::Dgram {
-        return Err(Stop::Unsupported("connect to AF_UNSPEC on a connected stream"));
+        if !ctx.k.net.get(id)?.is_tcp() {
+            return Err(Errno::EINVAL.into());
+        }
+        crate::net::disconnect(ctx.k, id);
+        return Ok(0);
     }
     let socket = ctx.k.net.get_mut(id)?;
     socket.remote = None;

@@ -354,6 +354,23 @@ pub fn close(k: &mut Kernel, id: SocketId) {
     wake_all(k, id);
 }
 
+/// `connect(2)` to AF_UNSPEC on a stream: the connection is reset, waiting ones are refused, the name goes, and the socket
+/// is as new but for its options (tcp_disconnect).
+pub fn disconnect(k: &mut Kernel, id: SocketId) {
+    let Some(old) = k.net.sockets.get(id).cloned() else { return };
+    let mut fresh = Socket::new(old.domain, old.kind, old.protocol, old.owner);
+    fresh.type_number = old.type_number;
+    fresh.opts = old.opts.clone();
+    fresh.landlock = old.landlock.clone();
+    if let Some(socket) = k.net.sockets.get_mut(id) {
+        // Closing without lingering is what resets.
+        socket.opts.linger = (1, 0);
+    }
+    close(k, id);
+    k.net.sockets.insert_at(id, fresh);
+    wake_all(k, id);
+}
+
 /// What the peer of a connection sees when `socket` is closed.
 fn part(k: &mut Kernel, id: SocketId, socket: &Socket, peer_id: SocketId) {
     let unread = !socket.queue.is_empty();
