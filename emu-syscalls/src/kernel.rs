@@ -111,6 +111,8 @@ pub struct Kernel {
     pub uffds: Arena<crate::file::userfault::UffdId, crate::file::userfault::Uffd>,
     /// Inotify instances.
     pub inotifies: Inotifies,
+    /// Processes that have pidfds: how many, and the exit status once the process was waited for.
+    pub pidfds: imbl::OrdMap<crate::task::GroupId, (u32, Option<u32>)>,
     /// Fanotify groups.
     pub fanotifies: crate::file::fanotify::Fanotifies,
     /// Rulesets of Landlock that are open.
@@ -187,6 +189,7 @@ impl Kernel {
             uffds: Arena::default(),
             inotifies: Inotifies::default(),
             keys: crate::keys::Keys::default(),
+            pidfds: imbl::OrdMap::new(),
             fanotifies: crate::file::fanotify::Fanotifies::default(),
             landlock: crate::landlock::Landlock::default(),
             net: Net::default(),

@@ -211,7 +211,7 @@ syscalls! {
     39  getpid Process () = Full => process::getpid;
     40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr as by(R::Offset), count: Len) = Full => splice::sendfile;
     41  socket Network (domain: I32 as names(&nn::AF), type_: I32 as by(R::SocketType), protocol: I32 as by(R::Protocol)) -> Fd = Partial("UNIX, TCP and UDP over loopback, route netlink") => socket::socket;
-    42  connect Network (sockfd: Fd, addr: Addr as inp(S::Sockaddr(2)), addrlen: I32) = Partial("loopback addresses; streams cannot be disconnected with AF_UNSPEC") => socket::connect;
+    42  connect Network (sockfd: Fd, addr: Addr as inp(S::Sockaddr(2)), addrlen: I32) = Partial("loopback addresses") => socket::connect;
     43  accept Network (sockfd: Fd, addr: Addr as out(S::SockaddrPtr(2)), addrlen: Addr as ArgKind::Silent) -> Fd = Full => socket::accept;
     44  sendto Network (sockfd: Fd, buf: InBuf<2>, len: Len, flags: U32 as names(&nn::MSG), dest_addr: Addr as inp(S::Sockaddr(5)), addrlen: I32) = Partial("no MSG_FASTOPEN") => message::sendto;
     45  recvfrom Network (sockfd: Fd, buf: OutBuf<2>, len: Len, flags: U32 as names(&nn::MSG), src_addr: Addr as out(S::SockaddrPtr(5)), addrlen: Addr as ArgKind::Silent) = Full => message::recvfrom;
@@ -406,9 +406,9 @@ syscalls! {
     234 tgkill Signal (tgid: Pid, tid: Pid, sig: I32 as ArgKind::Signal) = Full => signal::tgkill;
     235 utimes File (path: Path, times: Addr as inp(S::Timevals)) = Full => attr::utimes;
     236 vserver Misc () = Missing("never implemented in Linux");
-    237 mbind Memory (addr: Addr, len: U64, mode: U64 as by(R::MpolMode), nodemask: Addr as inp(S::Nodes(4)), maxnode: U64, flags: U32 as names(&nt::MBIND)) = Partial("areas keep no policy of their own") => mempolicy::mbind;
+    237 mbind Memory (addr: Addr, len: U64, mode: U64 as by(R::MpolMode), nodemask: Addr as inp(S::Nodes(4)), maxnode: U64, flags: U32 as names(&nt::MBIND)) = Full => mempolicy::mbind;
     238 set_mempolicy Memory (mode: I32 as by(R::MpolMode), nodemask: Addr as inp(S::Nodes(2)), maxnode: U64) = Full => mempolicy::set_mempolicy;
-    239 get_mempolicy Memory (mode: Addr as out(S::MpolMode), nodemask: Addr as out(S::Nodes(2)), maxnode: U64, addr: Addr, flags: U64 as names64(&nt::MPOL_GET)) = Partial("areas keep no policy of their own") => mempolicy::get_mempolicy;
+    239 get_mempolicy Memory (mode: Addr as out(S::MpolMode), nodemask: Addr as out(S::Nodes(2)), maxnode: U64, addr: Addr, flags: U64 as names64(&nt::MPOL_GET)) = Full => mempolicy::get_mempolicy;
     240 mq_open Ipc (name: Path as ArgKind::Str, oflag: I32 as by(R::OpenFlags), mode: U32 as by(R::OpenMode(1)), attr: Addr as inp(S::MqAttr)) -> Fd = Full => mqueue::mq_open;
     241 mq_unlink Ipc (name: Path as ArgKind::Str) = Full => mqueue::mq_unlink;
     242 mq_timedsend Ipc (mqdes: Fd, msg_ptr: Addr as ArgKind::InBuf(2), msg_len: Len, msg_prio: U32, abs_timeout: Addr as inp(S::Timespec)) = Full => mqueue::mq_timedsend;
@@ -531,7 +531,7 @@ syscalls! {
     447 memfd_secret Desc (flags: U32) = Missing("not implemented yet");
     448 process_mrelease Memory (pidfd: Fd, flags: U32 as ArgKind::Hex32) = Full => pidfd::process_mrelease;
     449 futex_waitv Process (waiters: Addr as inp(S::FutexWaiters(1)), nr_futexes: U32, flags: U32 as ArgKind::Hex32, timeout: Addr as inp(S::Timespec), clockid: I32 as names(&nt::CLOCK)) = Full => futex::futex_waitv;
-    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64 as ArgKind::Hex) = Partial("areas keep no policy of their own") => mempolicy::set_mempolicy_home_node;
+    450 set_mempolicy_home_node Memory (start: Addr, len: U64, home_node: U64, flags: U64 as ArgKind::Hex) = Full => mempolicy::set_mempolicy_home_node;
     451 cachestat Desc (fd: Fd, range: Addr, cstat: Addr, flags: U32 as ArgKind::Hex32) = Full => sync::cachestat;
     452 fchmodat2 File (dirfd: DirFd, path: Path, mode: U32 as ArgKind::Perm, flags: U32 as names(&nf::AT)) = Full => attr::fchmodat2;
     453 map_shadow_stack Memory (addr: Addr, size: U64, flags: U32) = Partial("no shadow stacks") => mmap::map_shadow_stack;

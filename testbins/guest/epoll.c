@@ -175,3 +175,18 @@ TEST(exclusive_is_only_for_adding) {
     CHECK_ERRNO(epoll_ctl(ep, EPOLL_CTL_MOD, ends[0], &event), EINVAL);
     CHECK_ERRNO(add(ends[1], EPOLLOUT | EPOLLEXCLUSIVE | EPOLLONESHOT, 1), EINVAL);
 }
+TEST(an_exclusive_event_wakes_one_waiter) {
+    int ends[2], woken = 0;
+    pipe(ends);
+    for (int i = 0; i < 4; i++)
+        if (!fork()) {
+            int epoll = epoll_create1(0);
+            struct epoll_event event = {EPOLLIN | EPOLLET | EPOLLEXCLUSIVE};
+            epoll_ctl(epoll, EPOLL_CTL_ADD, ends[0], &event);
+            _exit(epoll_wait(epoll, &event, 1, 700));
+        }
+    usleep(300000);
+    write(ends[1], "x", 1);
+    for (int i = 0, status; i < 4; i++) wait(&status), woken += WEXITSTATUS(status);
+    CHECK_EQ(woken, 1);
+}

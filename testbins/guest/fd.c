@@ -151,3 +151,17 @@ TEST(kcmp_tells_whether_descriptors_share_a_file) {
     CHECK_ERRNO(syscall(SYS_kcmp, me, me, 99, a, b), EINVAL);
     CHECK_ERRNO(syscall(SYS_kcmp, me, 0x7ffffff, 0, a, b), ESRCH);
 }
+TEST(a_write_life_hint_is_kept_with_the_file) {
+    enum { GET = 1035, SET = 1036 };
+    uint64_t hint = 9;
+    int fd = t_open("hint", "x");
+    CHECK_EQ(fcntl(fd, GET, &hint), 0);
+    CHECK_EQ(hint, 0);
+    hint = 3;
+    CHECK_EQ(fcntl(fd, SET, &hint), 0);
+    hint = 0;
+    CHECK_EQ(fcntl(open("hint", O_RDONLY), GET, &hint), 0);
+    CHECK_EQ(hint, 3);
+    hint = 77;
+    CHECK_ERRNO(fcntl(fd, SET, &hint), EINVAL);
+}

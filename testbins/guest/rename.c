@@ -71,3 +71,13 @@ TEST(moving_between_file_systems_is_exdev) {
     t_file("f", "x");
     CHECK_ERRNO(rename("f", "/proc/f"), EXDEV);
 }
+TEST(a_whiteout_stays_where_a_name_was) {
+    enum { NOREPLACE = 1, EXCHANGE = 2, WHITEOUT = 4 };
+    struct stat st;
+    t_file("f", "x");
+    CHECK_EQ(syscall(SYS_renameat2, AT_FDCWD, "f", AT_FDCWD, "g", WHITEOUT), 0);
+    CHECK_EQ(lstat("f", &st), 0);
+    CHECK(S_ISCHR(st.st_mode));
+    CHECK_EQ(st.st_rdev, 0);
+    CHECK_ERRNO(syscall(SYS_renameat2, AT_FDCWD, "g", AT_FDCWD, "f", WHITEOUT | EXCHANGE), EINVAL);
+}

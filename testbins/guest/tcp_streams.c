@@ -124,3 +124,16 @@ TEST(options_of_tcp) {
     CHECK_EQ(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size), 0);
     CHECK(value == 1 && size == 4);
 }
+TEST(an_unspecified_peer_ends_the_connection) {
+    int a, b;
+    connected(&a, &b);
+    struct sockaddr none = {AF_UNSPEC};
+    CHECK_EQ(connect(a, &none, sizeof none), 0);
+    CHECK_ERRNO(read(b, text, 1), ECONNRESET);
+    CHECK_ERRNO(getpeername(a, (void *)&address, &size), ENOTCONN);
+    struct sockaddr_in any = {AF_INET};
+    CHECK_EQ(bind(a, (void *)&any, sizeof any), 0);
+    CHECK_EQ(listen(a, 1), 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_ERRNO(connect(fd, &none, sizeof none), EINVAL);
+}

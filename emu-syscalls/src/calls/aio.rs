@@ -7,7 +7,7 @@
 use emu_core::mem::{PAGE_SIZE, PageProt};
 
 use super::poll::{Timeout, add_keys, enter_mask, leave_mask, ready_of};
-use super::rw::{self, Append, At};
+use super::rw::{self, At};
 use super::sync;
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I64, U32, U64};
@@ -31,6 +31,7 @@ const FLAG_IOPRIO: u32 = 2;
 struct Iocb {
     at: u64,
     data: u64,
+    rw_flags: u32,
     opcode: u16,
     fd: Fd,
     buf: u64,
@@ -52,12 +53,13 @@ fn read_iocb(ctx: &mut Ctx<'_>, at: u64) -> Result<Iocb, Errno> {
     if word(48) != 0 || i64::try_from(word(32)).is_err() {
         return Err(Errno::EINVAL);
     }
-    if half(12) != 0 {
+    if half(12) & !rw::RWF_KNOWN != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
     Ok(Iocb {
         at,
         data: word(0),
+        rw_flags: half(12),
         opcode: u16::from_le_bytes([bytes[16], bytes[17]]),
         fd: Fd(half(20).cast_signed()),
         buf: word(24),
@@ -203,11 +205,14 @@ fn carry_out(
                 Ok(offset) => At::Pos(offset),
                 Err(_) => return Err(Errno::EINVAL.into()),
             };
-            if writes {
-                rw::write_iov(ctx, file, &buffers, place, Append::AsOpened)
-            } else {
-                rw::read_iov(ctx, file, &buffers, place)
-            }
+            rw::nowait(ctx, file, iocb.rw_flags, |ctx| {
+                if writes {
+                    let append = rw::append_of(iocb.rw_flags)?;
+                    rw::write_iov(ctx, file, &buffers, place, append)
+                } else {
+                    rw::read_iov(ctx, file, &buffers, place)
+                }
+            })
         }
         FSYNC | FDSYNC if iocb.buf != 0 || iocb.offset != 0 || iocb.nbytes != 0 => {
             return Err(Errno::EINVAL.into());

@@ -379,7 +379,8 @@ fn search_ring(ctx: &mut Ctx<'_>, id: i32, kind: Addr, description: Addr, dest: 
 }
 
 fn read(ctx: &mut Ctx<'_>, id: i32, buffer: Addr, len: u64) -> SysResult {
-    let key = lookup(ctx, id, Create::No, Need::Nothing)?;
+    // Whatever keeps the key from being found (keyctl_read_key).
+    let key = lookup(ctx, id, Create::No, Need::Nothing).map_err(|_| Errno::ENOKEY)?;
     let found = ctx.k.keys.all.get(key.id).ok_or(Errno::ENOKEY)?;
     if let KeyState::Negative(errno) = found.state {
         return Err(errno.into());

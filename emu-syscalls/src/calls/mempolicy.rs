@@ -159,8 +159,8 @@ pub(crate) fn get_mempolicy(
             ctx.read_user(addr, &mut byte)?;
             (0, false)
         } else {
-            let policy =
-                ctx.k.mms.get(id).and_then(|mm| mm.policies.get(addr.0)).or(ctx.task().attrs.mempolicy);
+            // Without a policy of its own an area is told to have the default, whatever the task's is.
+            let policy = crate::mm::area_of(ctx.k, id, addr.0).and_then(|area| area.policy);
             (policy.unwrap_or(mode::DEFAULT), shows_node(policy))
         }
     } else {
@@ -232,15 +232,13 @@ pub(crate) fn mbind(
     if range.end > USER_END || !ctx.k.mms.get(id).is_some_and(|mm| mm.covers(range.clone())) {
         return Err(Errno::EFAULT.into());
     }
-    if let Some(mm) = ctx.k.mms.get_mut(id) {
-        mm.policies.set(range, policy);
-    }
+    crate::mm::advise::set_policy(ctx.k, id, range, policy)?;
     Ok(0)
 }
 
 /// `set_mempolicy_home_node(2)`
 pub(crate) fn set_mempolicy_home_node(
-    _ctx: &mut Ctx<'_>,
+    ctx: &mut Ctx<'_>,
     start: Addr,
     len: U64,
     home_node: U64,
@@ -249,11 +247,19 @@ pub(crate) fn set_mempolicy_home_node(
     if !start.0.is_multiple_of(PAGE_SIZE) || flags.0 != 0 || home_node.0 != 0 {
         return Err(Errno::EINVAL.into());
     }
-    match pages(start.0, len.0)? {
-        None => Ok(0),
-        // No area has a policy of its own that a home node could be part of.
-        Some(_) => Err(Errno::ENOENT.into()),
+    let Some(range) = pages(start.0, len.0)? else { return Ok(0) };
+    let id = ctx.mm_id()?;
+    let mm = ctx.k.mms.get(id).ok_or(Errno::ENOENT)?;
+    // Areas without a policy of their own are passed over; of the others two kinds can have a home node.
+    let mut found = false;
+    for area in mm.within(range) {
+        let Some(policy) = area.policy else { continue };
+        if !matches!(policy & 0x1fff, mode::BIND | mode::PREFERRED_MANY) {
+            return Err(Errno::EOPNOTSUPP.into());
+        }
+        found = true;
     }
+    if found { Ok(0) } else { Err(Errno::ENOENT.into()) }
 }
 
 /// The task that a call names, 0 for the caller's own, if the caller may move its memory.

@@ -28,7 +28,7 @@ pub(crate) fn pidfd_open(ctx: &mut Ctx<'_>, pid: Pid, flags: U32) -> SysResult {
         let thread = ctx.k.tasks.contains(TaskId(number));
         return Err(if thread { Errno::EINVAL } else { Errno::ESRCH }.into());
     }
-    let file = File::PidFd(PidFdFile { group: GroupId(number) });
+    let file = File::PidFd(PidFdFile::new(ctx.k, GroupId(number)));
     let fd = ctx.install(file, flags::O_RDWR | flags.0 & flags::O_NONBLOCK, true)?;
     Ok(fd_result(fd))
 }

@@ -394,9 +394,21 @@ const RWF_SYNC: u32 = 4;
 const RWF_NOWAIT: u32 = 8;
 const RWF_APPEND: u32 = 0x10;
 const RWF_NOAPPEND: u32 = 0x20;
+/// All flags of `preadv2` and `pwritev2` that are known.
+pub(crate) const RWF_KNOWN: u32 = RWF_HIPRI | RWF_NOWAIT | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND;
+
+/// Where flags say that a write goes. `EINVAL` for both places.
+pub(crate) fn append_of(bits: u32) -> Result<Append, Errno> {
+    match (bits & RWF_APPEND != 0, bits & RWF_NOAPPEND != 0) {
+        (true, true) => Err(Errno::EINVAL),
+        (true, false) => Ok(Append::Yes),
+        (false, true) => Ok(Append::No),
+        (false, false) => Ok(Append::AsOpened),
+    }
+}
 
 /// Runs `work` with the open file not blocking if RWF_NOWAIT asks for it.
-fn nowait(
+pub(crate) fn nowait(
     ctx: &mut Ctx<'_>,
     id: FileId,
     bits: u32,
@@ -451,16 +463,10 @@ pub(crate) fn pwritev2(
     let at = if offset == -1 { At::Own } else { position(ctx, id, offset)? };
     let id = writable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
-    let known = RWF_HIPRI | RWF_NOWAIT | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND;
-    if bits & !known != 0 {
+    if bits & !RWF_KNOWN != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    let append = match (bits & RWF_APPEND != 0, bits & RWF_NOAPPEND != 0) {
-        (true, true) => return Err(Errno::EINVAL.into()),
-        (true, false) => Append::Yes,
-        (false, true) => Append::No,
-        (false, false) => Append::AsOpened,
-    };
+    let append = append_of(bits)?;
     nowait(ctx, id, bits, |ctx| write_iov(ctx, id, &iovs, at, append))
 }
 

@@ -311,8 +311,8 @@ pub(crate) fn settle(k: &mut Kernel, epoll: EpollId, number: u32, reported: bool
 #[must_use]
 pub fn target(k: &Kernel, epoll: EpollId, fd: i32, nth: u32) -> Option<FileId> {
     let instance = k.epolls.instances.get(epoll)?;
-    let of_fd = instance.items.values().filter(|item| item.fd == fd).map(|item| item.target);
-    of_fd.skip(usize::try_from(nth).ok()?).next()
+    let mut of_fd = instance.items.values().filter(|item| item.fd == fd).map(|item| item.target);
+    of_fd.nth(usize::try_from(nth).ok()?)
 }
 
 /// Items, for /proc/PID/fdinfo: descriptor, events, data.

@@ -244,6 +244,18 @@ impl FileOps for SynthFile {
         self.mounts
     }
 
+    fn ioctl(&self, ctx: &mut Ctx<'_>, _id: FileId, request: u32, arg: Addr) -> SysResult {
+        use crate::vfs::procfs::{ProcNode, maps};
+        // _IOWR('f', 17, struct procmap_query)
+        const PROCMAP_QUERY: u32 = 0xc068_6611;
+        match self.node(ctx.k)? {
+            synth::Synth::Proc(ProcNode::Task { tid, name: "maps", .. }) if request == PROCMAP_QUERY => {
+                maps::query(ctx, tid, arg)
+            }
+            _ => Err(Errno::ENOTTY.into()),
+        }
+    }
+
     fn ready(&self, k: &mut Kernel, _host: &mut dyn crate::seam::Host, id: FileId) -> Ready {
         let mut ready = Ready::IN | Ready::OUT | Ready::RDNORM | Ready::WRNORM;
         if self.mounts {

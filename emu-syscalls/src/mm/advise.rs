@@ -270,6 +270,12 @@ pub fn name(k: &mut Kernel, id: MmId, range: Range<u64>, name: Option<&Arc<[u8]>
     if hole || at < range.end { Err(Errno::ENOMEM) } else { Ok(()) }
 }
 
+/// Gives the areas of `range`, which cover it, a memory policy (`mbind(2)`).
+pub fn set_policy(k: &mut Kernel, id: MmId, range: Range<u64>, policy: Option<u32>) -> Result<(), Errno> {
+    get_mut(k, id)?.update(range, |area| area.policy = policy);
+    Ok(())
+}
+
 /// `mseal(2)` for whole pages.
 pub fn seal(k: &mut Kernel, id: MmId, range: Range<u64>) -> Result<(), Errno> {
     let mm = get_mut(k, id)?;

@@ -202,5 +202,6 @@ fn joins(low: &Area, high: &Area) -> bool {
         && low.shm.is_none()
         && high.shm.is_none()
         && low.name == high.name
+        && low.policy == high.policy
         && same_backing
 }

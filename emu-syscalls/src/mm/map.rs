@@ -230,7 +230,8 @@ pub fn map(
         remove(k, id, range.clone())?;
     }
     let NewArea { prot, may, backing, flags, shm } = new;
-    let area = Area { start: addr, end: addr + len, prot, may, backing, flags, shm, name: None };
+    let area =
+        Area { start: addr, end: addr + len, prot, may, backing, flags, shm, name: None, policy: None };
     retain_bytes(k, &area);
     get_mut(k, id)?.insert(area);
     Ok(addr)
@@ -249,7 +250,6 @@ pub(super) fn remove(k: &mut Kernel, id: MmId, range: Range<u64>) -> Result<(), 
     let mm = get_mut(k, id)?;
     let taken = mm.take(range.clone());
     mm.userfaults.forget(range.clone());
-    mm.policies.set(range, None);
     let space = mm.space;
     for area in &taken {
         k.mem.unmap(space, area.start..area.end);

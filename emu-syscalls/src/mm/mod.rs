@@ -24,7 +24,6 @@ pub mod fault;
 pub mod layout;
 pub mod map;
 pub mod object;
-pub mod policy;
 pub mod remap;
 pub mod remote;
 pub mod shm;
@@ -109,6 +108,8 @@ pub struct Area {
     pub shm: Option<ShmId>,
     /// `PR_SET_VMA_ANON_NAME`
     pub name: Option<Arc<[u8]>>,
+    /// `mbind(2)`: mode and flags; `None` for the task's.
+    pub policy: Option<u32>,
 }
 
 /// The rights that user pages can have.
@@ -164,8 +165,6 @@ pub struct Mm {
     pub membarrier: u32,
     /// Contexts of io_setup(2) by the address of their page.
     pub aio: imbl::OrdMap<u64, aio::AioContext>,
-    /// Memory policies of ranges.
-    pub policies: policy::Policies,
     /// Ranges whose faults user space answers.
     pub userfaults: userfault::Userfaults,
     /// Tasks that share it.
@@ -197,7 +196,6 @@ impl Mm {
             thp_disabled: false,
             membarrier: 0,
             aio: imbl::OrdMap::new(),
-            policies: policy::Policies::default(),
             userfaults: userfault::Userfaults::default(),
             users: 1,
         }

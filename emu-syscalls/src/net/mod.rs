@@ -383,7 +383,7 @@ pub fn flush_held(k: &mut Kernel, id: SocketId) {
     let (peer, from) = (socket.peer, socket.local.clone());
     let Some(peer) = peer else { return };
     let Some(state) = k.net.sockets.get_mut(peer) else { return };
-    state.push(Message { data, start: 0, from, sender: id, files: Vec::new(), creds: Ucred::default() });
+    state.push(Message::new(data, from, id, Ucred::default()));
     wake_readers(k, peer);
 }
 

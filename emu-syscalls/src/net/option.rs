@@ -347,6 +347,23 @@ pub(crate) fn set(
             | so::COOKIE,
         ) => return Err(Errno::ENOPROTOOPT.into()),
         (SOCKET, so::DETACH_FILTER) => return Err(Errno::ENOENT.into()),
+        // IPV6_ADDRFORM: a connection over a mapped address becomes one of AF_INET.
+        (IPV6, 1) => {
+            if number != 2 {
+                return Err(Errno::EINVAL.into());
+            }
+            let v6only = opts.v6only;
+            let socket = ctx.k.net.get_mut(id)?;
+            if socket.state != State::Connected {
+                return Err(Errno::ENOTCONN.into());
+            }
+            let mapped =
+                matches!(socket.remote, Some(crate::net::addr::Address::Ip(std::net::IpAddr::V4(_), _)));
+            if v6only || !mapped {
+                return Err(Errno::EADDRNOTAVAIL.into());
+            }
+            socket.domain = Domain::Inet;
+        }
         // IPV6_V6ONLY
         (IPV6, 26) => {
             if bound {

@@ -149,7 +149,7 @@ pub fn clone(ctx: &mut Ctx<'_>, args: &CloneArgs) -> SysResult {
     make(ctx, child, args)?;
     if args.flags & flag::PIDFD != 0 {
         use crate::file::{File, flags, pidfd::PidFdFile};
-        let file = File::PidFd(PidFdFile { group: crate::task::GroupId(child.0) });
+        let file = File::PidFd(PidFdFile::new(ctx.k, crate::task::GroupId(child.0)));
         let fd = ctx.install(file, flags::O_RDWR, true)?;
         let _ = ctx.write_u32(Addr(args.pidfd), fd.0.cast_unsigned());
     }

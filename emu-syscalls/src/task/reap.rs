@@ -105,8 +105,12 @@ pub fn reap(k: &mut Kernel, gid: GroupId) {
     let parent = group.parent;
     let mut usage = group.dead_usage;
     usage.add(&group.child_usage);
+    let status = group.status;
     exit::remove_task(k, leader);
     k.groups.remove(gid);
+    if let Some((_, kept)) = k.pidfds.get_mut(&gid) {
+        *kept = status;
+    }
     if let Some(parent) = parent.and_then(|id| k.groups.get_mut(id)) {
         parent.children.remove(&gid);
         parent.child_usage.add(&usage);

@@ -80,13 +80,15 @@ pub fn set(
         lease.file != file
             && (kind == LockKind::Write || lease.breaking.is_some_and(|breaking| breaking.unlock))
     });
-    let waited_for = mine
-        .and_then(|at| list[at].breaking)
-        .is_some_and(|breaking| breaking.unlock || kind == LockKind::Write);
+    // Who waits for the end of a lease has the file open for writing already, as far as this is concerned.
+    let breaking = mine.and_then(|at| list[at].breaking);
+    let waited_for = breaking.is_some_and(|breaking| breaking.unlock) && k.waits.any(wait_key(inode));
     if against || others || waited_for {
         return Err(Errno::EAGAIN);
     }
-    let lease = Lease { file, fd, kind, breaking: None };
+    // A lease that is lowered has done what a reader asked for, not what a writer did.
+    let breaking = breaking.filter(|breaking| breaking.unlock || kind == LockKind::Write);
+    let lease = Lease { file, fd, kind, breaking };
     match mine {
         Some(at) => list[at] = lease,
         None => list.push_back(lease),

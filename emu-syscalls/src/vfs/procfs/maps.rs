@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 use emu_core::mem::{PAGE_SIZE, PageProt, SpaceId};
 
 use super::peer;
+use crate::abi::errno::Errno;
+use crate::arg::Addr;
+use crate::ctx::{Ctx, SysResult};
 use crate::kernel::Kernel;
 use crate::mm::{Area, AreaFlags, Mm, MmId};
 use crate::task::TaskId;
@@ -213,4 +216,79 @@ pub(crate) fn rollup(k: &Kernel, mm: MmId) -> Vec<u8> {
     text.push_str("[rollup]\n");
     sums.write(&mut text, true);
     text.into_bytes()
+}
+
+/// `PROCMAP_QUERY` on /proc/PID/maps: one area, by address and properties (fs/proc/task_mmu.c).
+pub(crate) fn query(ctx: &mut Ctx<'_>, tid: TaskId, arg: Addr) -> SysResult {
+    const SIZE: u64 = 104;
+    const RIGHTS: u64 = 7;
+    const SHARED: u64 = 8;
+    const OR_NEXT: u64 = 0x10;
+    const FILE_BACKED: u64 = 0x20;
+    let size = ctx.read_u64(arg)?;
+    if size < 24 {
+        return Err(Errno::EINVAL.into());
+    }
+    if size > 4096 {
+        return Err(Errno::E2BIG.into());
+    }
+    let (flags, addr) = (ctx.read_u64(arg.at(8))?, ctx.read_u64(arg.at(16))?);
+    let word = |ctx: &mut Ctx<'_>, at: u64| if size >= at + 4 { ctx.read_u32(arg.at(at)) } else { Ok(0) };
+    let (name_size, build_id_size) = (word(ctx, 80)?, word(ctx, 84)?);
+    let name_at = if size >= 96 { ctx.read_u64(arg.at(88))? } else { 0 };
+    let build_id_at = if size >= SIZE { ctx.read_u64(arg.at(96))? } else { 0 };
+    if flags & !(RIGHTS | SHARED | OR_NEXT | FILE_BACKED) != 0
+        || (name_size == 0) != (name_at == 0)
+        || (build_id_size == 0) != (build_id_at == 0)
+    {
+        return Err(Errno::EINVAL.into());
+    }
+    if !super::pid::may_trace(ctx.k, ctx.tid, tid) {
+        return Err(Errno::EACCES.into());
+    }
+    let mm =
+        ctx.k.tasks.get(tid).and_then(|task| task.mm).and_then(|id| ctx.k.mms.get(id)).ok_or(Errno::ESRCH)?;
+    let bits = |area: &Area| {
+        [(PageProt::READ, 1), (PageProt::WRITE, 2), (PageProt::EXEC, 4)]
+            .iter()
+            .filter(|(right, _)| area.prot.contains(*right))
+            .fold(if peer::offset_of(area).1 { SHARED } else { 0 }, |all, (_, bit)| all | bit)
+    };
+    let wanted = flags & (RIGHTS | SHARED);
+    let fits = |area: &Area| {
+        bits(area) & wanted == wanted && (flags & FILE_BACKED == 0 || peer::file_of(area).is_some())
+    };
+    let covering = mm.find(addr).filter(|area| fits(area));
+    let next = || mm.areas.range(addr..).map(|(_, area)| area).find(|area| fits(area));
+    let found = if flags & OR_NEXT != 0 { covering.or_else(next) } else { covering };
+    let area = found.ok_or(Errno::ENOENT)?.clone();
+    let name = area_name(ctx.k, mm, &area);
+    let (offset, _) = peer::offset_of(&area);
+    let file = peer::file_of(&area);
+    let (dev, ino) = file.map_or((0, 0), |loc| peer::identity(ctx.k, loc));
+    let (major, minor) = crate::file::dev::split_dev(dev);
+    let mut out = Vec::new();
+    let offset = if file.is_some() { offset } else { 0 };
+    for value in [area.start, area.end, bits(&area), PAGE_SIZE, offset, ino] {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+    let mut name_len = 0;
+    if name_size > 0 && !name.is_empty() {
+        let len = name.len() + 1;
+        if len > usize::try_from(name_size).unwrap_or(0) {
+            return Err(Errno::ENAMETOOLONG.into());
+        }
+        name_len = u32::try_from(len).unwrap_or(0);
+        ctx.write_user(Addr(name_at), &[&name[..], &[0]].concat())?;
+    }
+    for value in [major, minor] {
+        out.extend_from_slice(&u32::try_from(value).unwrap_or(0).to_le_bytes());
+    }
+    // No build id is looked for.
+    for value in [name_len, 0] {
+        out.extend_from_slice(&u32::to_le_bytes(value));
+    }
+    let room = usize::try_from(size.saturating_sub(24)).unwrap_or(0).min(out.len());
+    ctx.write_user(arg.at(24), &out[..room])?;
+    Ok(0)
 }
