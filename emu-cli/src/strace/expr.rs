@@ -302,10 +302,7 @@ pub(super) fn inject(text: &str, fault: bool) -> Result<Rule, Usage> {
     let wrong = || plain(format!("invalid {} argument '{text}'", if fault { "fault" } else { "inject" }));
     let mut parts = text.split(':');
     let set = parts.next().unwrap_or_default();
-    let calls = match calls(set) {
-        Ok(calls) => calls,
-        Err(error) => return Err(error),
-    };
+    let calls = calls(set)?;
     let mut rule = Rule { calls, ..Rule::default() };
     let mut acts = fault;
     if fault {

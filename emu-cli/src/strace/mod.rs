@@ -5,6 +5,7 @@
 
 mod expr;
 mod json;
+mod long;
 mod options;
 mod output;
 mod summary;

@@ -11,6 +11,7 @@ use emu_syscalls::observe::value::{Escapes, NameStyle, Style};
 use emu_syscalls::observe::{CallSet, Watch};
 
 use super::expr;
+use super::long::{LONG, PLAIN, WITH_ARGUMENT};
 use crate::args::Cli;
 
 /// A mistake on the command line: what to say, and whether to point to the help.
@@ -151,70 +152,6 @@ impl Default for Options {
     }
 }
 
-/// Short options that take an argument.
-const WITH_ARGUMENT: &str = "abeEIoOpPsSuUX";
-/// Short options without.
-const PLAIN: &str = "AcCdDfFhiknqrtTvVwxyYzZ";
-
-/// Long options of strace: name, what it stands for, whether it takes an argument (2: it may, with `=`).
-const LONG: &[(&str, &str, u8)] = &[
-    ("env", "E", 1),
-    ("attach", "p", 1),
-    ("detach-on", "b", 1),
-    ("daemonize", "D", 2),
-    ("follow-forks", "f", 0),
-    ("output-separately", "separate", 0),
-    ("interruptible", "I", 1),
-    ("trace", "e trace", 1),
-    ("signal", "e signal", 1),
-    ("signals", "e signal", 1),
-    ("status", "e status", 1),
-    ("trace-path", "P", 1),
-    ("successful-only", "z", 0),
-    ("failed-only", "Z", 0),
-    ("columns", "a", 1),
-    ("abbrev", "e abbrev", 1),
-    ("verbose", "e verbose", 1),
-    ("raw", "e raw", 1),
-    ("read", "e read", 1),
-    ("reads", "e read", 1),
-    ("write", "e write", 1),
-    ("writes", "e write", 1),
-    ("quiet", "quiet", 2),
-    ("silent", "quiet", 2),
-    ("kvm", "e kvm", 1),
-    ("decode-fds", "decode-fds", 2),
-    ("decode-pids", "decode-pids", 1),
-    ("instruction-pointer", "i", 0),
-    ("stack-traces", "k", 0),
-    ("stack-trace", "k", 0),
-    ("syscall-number", "n", 0),
-    ("output", "o", 1),
-    ("output-append-mode", "A", 0),
-    ("relative-timestamps", "relative", 2),
-    ("string-limit", "s", 1),
-    ("absolute-timestamps", "absolute", 2),
-    ("timestamps", "absolute", 2),
-    ("syscall-times", "times", 2),
-    ("no-abbrev", "v", 0),
-    ("strings-in-hex", "hex", 2),
-    ("const-print-style", "X", 1),
-    ("summary-only", "c", 0),
-    ("summary", "C", 0),
-    ("summary-syscall-overhead", "O", 1),
-    ("summary-sort-by", "S", 1),
-    ("summary-columns", "U", 1),
-    ("summary-wall-clock", "w", 0),
-    ("inject", "e inject", 1),
-    ("fault", "e fault", 1),
-    ("debug", "d", 0),
-    ("help", "h", 0),
-    ("version", "V", 0),
-    ("seccomp-bpf", "seccomp", 0),
-    ("tips", "tips", 2),
-    ("json", "json", 0),
-];
-
 #[derive(Default)]
 struct Seen {
     follow: u32,
@@ -275,8 +212,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Options, Usage> {
             program.extend(rest.by_ref().cloned());
             break;
         }
-        let mut letters = text[1..].char_indices();
-        while let Some((at, letter)) = letters.next() {
+        for (at, letter) in text[1..].char_indices() {
             if PLAIN.contains(letter) {
                 set(&mut options, &mut seen, letter, String::new())?;
             } else if WITH_ARGUMENT.contains(letter) {
@@ -423,8 +359,9 @@ fn set(options: &mut Options, seen: &mut Seen, letter: char, value: String) -> R
         }
         'c' => seen.summary_only = true,
         'C' => seen.summary_too = true,
-        'd' | 'D' | 'I' | 'F' if letter == 'F' => seen.follow += 1,
-        'd' | 'D' => {}
+        'F' => seen.follow += 1,
+        'd' => options.remarks.push("-d/--debug has no effect: there is no tracer to debug".into()),
+        'D' => options.remarks.push("-D/--daemonize has no effect: emu runs the program it traces".into()),
         'I' => {
             if !matches!(value.as_str(), "1" | "2" | "3" | "4") {
                 return Err(usage(format!("invalid -I argument: '{value}'")));
@@ -546,7 +483,7 @@ fn set_long(
             Some(_) => return Err(usage(format!("invalid --strings-in-hex argument: '{given}'"))),
         },
         "json" => options.json = true,
-        _ => {}
+        _ => options.remarks.push(format!("--{name} has no effect here")),
     }
     Ok(())
 }

@@ -139,8 +139,12 @@ impl Tracer {
             tcb.column = 0;
         }
         if self.options.pointer {
-            let ip = self.tasks.get(&tid).and_then(|tcb| tcb.call.as_ref()).map_or(0, |call| call.ip);
-            let _ = write!(text, "[{ip:016x}] ");
+            let ip = k.tasks.get(tid).filter(|task| task.in_kernel).map(|_| k.user_regs(tid).ip);
+            let ip = self.tasks.get(&tid).and_then(|tcb| tcb.call.as_ref()).map(|call| call.ip).or(ip);
+            let _ = match ip {
+                Some(ip) => write!(text, "[{ip:016x}] "),
+                None => write!(text, "[{}] ", "?".repeat(16)),
+            };
         }
         if self.options.numbers {
             let nr = self.tasks.get(&tid).map_or(0, |tcb| tcb.last);

@@ -1,6 +1,6 @@
 //! Calls with an operation that decides about the rest: fcntl, prctl, futex, the control calls of System V, clone, ptrace.
 
-use super::{Decoder, i32_of, id, named, signal, time, u16_of, u32_of, u64_of};
+use super::{Decoder, i32_of, id, named, signal, u16_of, u32_of, u64_of};
 use crate::observe::names::{file as nf, task as nt};
 use crate::observe::value::{Bytes, Quote, Value, field};
 
@@ -323,7 +323,7 @@ impl Decoder<'_> {
         if size >= 88 && flags & 0x2_0000_0000 != 0 {
             fields.push(field("cgroup", Value::Uint(u64_of(&b, 80))));
         }
-        if size > 88 && b[88..].iter().any(|byte| *byte != 0) || size > 88 {
+        if size > 88 {
             let mut data = b[88..].to_vec();
             let more = data.len() > self.style.limit;
             data.truncate(self.style.limit);
@@ -441,7 +441,6 @@ impl Decoder<'_> {
                 args.push(Value::Addr(data));
             }
         }
-        let _ = time::seconds;
         args
     }
 }

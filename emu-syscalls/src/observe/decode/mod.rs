@@ -6,11 +6,13 @@
 #![allow(clippy::cast_possible_truncation, reason = "registers hold narrower values, as the ABI says")]
 
 mod ctl;
+mod file;
 mod ioctl;
 mod net;
 mod rules;
 mod signal;
 mod structs;
+mod task;
 mod time;
 
 use crate::abi::errno::Errno;
@@ -165,8 +167,8 @@ impl<'a> Decoder<'a> {
             ArgKind::Hex32 => Value::Hex(u64::from(low)),
             ArgKind::Hex => Value::Hex(reg),
             ArgKind::Perm => Value::Oct(u64::from(low)),
-            ArgKind::Mode => structs::mode(low),
-            ArgKind::Dev => structs::device(u64::from(low)),
+            ArgKind::Mode => file::mode(low),
+            ArgKind::Dev => file::device(u64::from(low)),
             ArgKind::Id => id(low),
             ArgKind::Signal => signal::signal(low),
             ArgKind::Mem(dir, shape) => {

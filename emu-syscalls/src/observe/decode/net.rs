@@ -38,7 +38,7 @@ pub(super) fn describe(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, id: Fil
         File::PidFd(pidfd) => Some(format!("pid:{}", pidfd.group.0)),
         _ => {
             let stat = kind.ops().stat(k, id);
-            let place = (u64::from(stat.rdev) >> 8 & 0xfff, u64::from(stat.rdev) & 0xff);
+            let place = (stat.rdev >> 8 & 0xfff, stat.rdev & 0xff);
             match stat.mode & 0o170_000 {
                 0o020_000 => Some(format!("<char {}:{}>", place.0, place.1)),
                 0o060_000 => Some(format!("<block {}:{}>", place.0, place.1)),

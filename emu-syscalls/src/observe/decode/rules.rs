@@ -1,6 +1,6 @@
 //! Arguments whose meaning depends on other arguments, by [`Rule`], and what is told behind a result.
 
-use super::{Decoder, named, net, signal, structs, time, u16_of, u32_of};
+use super::{Decoder, file, named, signal, time, u16_of, u32_of};
 use crate::arg::{ArgKind, Dir, Returns, Rule, Shape};
 use crate::observe::names::{file as nf, misc as nm, net as nn, task as nt};
 use crate::observe::value::{Value, field};
@@ -148,7 +148,7 @@ impl Decoder<'_> {
                 if !matches!(kind, 0o020_000 | 0o060_000) {
                     return Vec::new();
                 }
-                structs::device(low)
+                file::device(low)
             }
             Rule::SocketType => {
                 let (kind, flags) = (low & 0xf, low & !0xf);
@@ -439,10 +439,7 @@ impl Decoder<'_> {
             159 | 305 => nm::TIME_STATE.name(value).map(str::to_owned),
             252 => Some(ioprio(value).to_text(&self.style)),
             324 if self.reg(0) as u32 == 0 => Some(nt::MEMBARRIER_BITS.text(value)),
-            _ => {
-                let _ = net::family_name;
-                None
-            }
+            _ => None,
         }
     }
 }
