@@ -165,3 +165,18 @@ TEST(a_write_life_hint_is_kept_with_the_file) {
     hint = 77;
     CHECK_ERRNO(fcntl(fd, SET, &hint), EINVAL);
 }
+TEST(the_lowest_free_number_is_taken_after_any_close) {
+    close_range(3, ~0U, 0);
+    int fd = open("/dev/null", O_RDWR);
+    for (int i = 1; i < 100; i++) CHECK_EQ(dup(fd), fd + i);
+    close(fd + 70), close(fd + 30), close(fd + 31);
+    CHECK_EQ(fcntl(fd, F_DUPFD, fd + 40), fd + 70);
+    CHECK_EQ(dup(fd), fd + 30);
+    CHECK_EQ(dup2(fd, fd + 31), fd + 31);
+    CHECK_EQ(dup(fd), fd + 100);
+    if (fork() == 0) close(fd + 3), _exit(dup(fd) != fd + 3);
+    int status;
+    wait(&status);
+    CHECK_EQ(status, 0);
+    CHECK_EQ(dup(fd), fd + 101);
+}

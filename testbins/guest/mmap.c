@@ -205,3 +205,16 @@ TEST(a_shadow_stack_is_not_to_be_had) {
     CHECK_EQ(syscall(NR_map_shadow_stack, 0, 4096, 0), -1);
     CHECK(errno == ENOSYS || errno == EOPNOTSUPP);
 }
+TEST(a_hole_is_found_again_whatever_was_mapped_since) {
+    char *at = map(16 * 65536);
+    for (int i = 1; i < 16; i += 2) mprotect(at + i * 65536, 65536, PROT_READ);
+    char *below = map(65536);
+    munmap(at + 5 * 65536, 65536), munmap(at + 9 * 65536, 2 * 65536);
+    CHECK(map(2 * 65536) == at + 9 * 65536);
+    CHECK(map(65536) == at + 5 * 65536);
+    munmap(below, 65536);
+    char *next = map(4096);
+    CHECK(next < at || next >= at + 16 * 65536);
+    munmap(at, 16 * 65536);
+    CHECK(map(16 * 65536) == at);
+}

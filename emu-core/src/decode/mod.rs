@@ -24,6 +24,9 @@ use crate::mem::{Access, FrameId, PAGE_SIZE};
 /// Most instructions in a block.
 pub(crate) const BLOCK: usize = 64;
 
+/// Most bytes of a block, but for its last instruction.
+const FETCH: usize = 320;
+
 /// How a body follows from an instruction.
 pub(crate) enum Choice {
     /// This body.
@@ -286,8 +289,8 @@ fn fetch_page(
 
 impl Fetch {
     fn new(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64) -> Result<Self, Exception> {
-        let mut bytes = Vec::with_capacity(1024);
-        let frame = fetch_page(ctx, env, rip, BLOCK * 15, &mut bytes)?;
+        let mut bytes = Vec::with_capacity(FETCH + 16);
+        let frame = fetch_page(ctx, env, rip, FETCH, &mut bytes)?;
         let room = bytes.len();
         Ok(Fetch { bytes, room, frames: [frame; 2], fault: None, crossed: false })
     }
@@ -339,15 +342,27 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
     let (mut offset, mut count, mut target, mut ended) = (0, 0, 0, false);
     let mut last: Option<Instruction> = None;
     let mut ins = Instruction::default();
+    let whole = fetch.bytes.clone();
+    let room = whole.len();
+    let mut decoder = Decoder::with_ip(64, &whole, rip, DecoderOptions::NONE);
     while count < max && offset < fetch.room {
         fetch.reach(ctx, env, rip, offset);
         let ip = rip.wrapping_add(offset as u64);
         let upto = fetch.bytes.len().min(offset + 15);
         let bytes = &fetch.bytes[offset..upto];
-        let mut decoder = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE);
-        decoder.decode_out(&mut ins);
+        // A decoder costs more to make than to use: this one serves the block, unless the bytes have grown.
+        let at_once = offset < room && decoder.set_position(offset).is_ok();
+        if at_once {
+            decoder.set_ip(ip);
+            decoder.decode_out(&mut ins);
+        }
+        let mut short = false;
+        if !at_once || ins.is_invalid() {
+            let mut decoder = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE);
+            decoder.decode_out(&mut ins);
+            short = decoder.last_error() == DecoderError::NoMoreBytes;
+        }
         correct(&mut ins, bytes);
-        let short = decoder.last_error() == DecoderError::NoMoreBytes;
         if short && bytes.len() < 15 {
             // Fetch ran into the end: a page that faults, or the end of what was copied.
             if count == 0 {

@@ -39,6 +39,8 @@ pub struct Interp {
     current: Option<(SpaceId, u8)>,
     model: CpuModel,
     generations: u64,
+    /// Pages put last into the context's set of pages with code, and for which generation.
+    noted: (u64, [u64; 2]),
 }
 
 // SAFETY: the pointers in the context are into the blocks that this engine owns.
@@ -115,6 +117,7 @@ impl Interp {
             current: None,
             model: CpuModel::V1,
             generations: 0,
+            noted: (0, [0; 2]),
         }
     }
 
@@ -235,7 +238,11 @@ impl Interp {
         }
         let Some(block) = self.blocks.get(&key) else { return Err(Exception::gp()) };
         let pointer: *const Block = &raw const **block;
-        self.ctx.code_pages.extend(block.pages);
+        let pages = block.pages;
+        if self.noted != (self.ctx.generation, pages) {
+            self.noted = (self.ctx.generation, pages);
+            self.ctx.code_pages.extend(pages);
+        }
         self.ctx.jumps[jump_slot(rip)] = JumpEntry { rip, generation: self.ctx.generation, block: pointer };
         Ok(pointer)
     }

@@ -4,7 +4,9 @@
 //! Neighbours: [`crate::decode`] chooses a body for each instruction, [`crate::engine`] drives blocks of them.
 //!
 //! **Invariant**: a body reads, computes, writes memory, then registers, then flags, so a fault leaves the state
-//! before the instruction. A body ends in [`OpRef::next`] or gives a [`Flow`]; nothing else leaves a block.
+//! before the instruction. A body ends in [`OpRef::next`] or gives a [`Flow`]; nothing else leaves a block. One that
+//! does not find its memory in the translation cache ends in [`Ctx::miss`] before it has changed anything, and calls
+//! nothing else that walks: so it needs no frame, and what follows it is a jump.
 #![allow(clippy::cast_possible_truncation, reason = "bit-level code: truncation is the operation")]
 
 pub(crate) mod alu;

@@ -200,6 +200,15 @@ impl Kernel {
             .expect("kernel stack is mapped");
     }
 
+    /// Changes what the user's rax of a task in the kernel will be.
+    ///
+    /// # Panics
+    /// As [`Kernel::user_regs`].
+    pub fn set_user_ax(&mut self, tid: TaskId, value: u64) {
+        let at = self.task(tid).kernel_stack_top - PT_REGS_SIZE + std::mem::offset_of!(PtRegs, ax) as u64;
+        self.mem.write_u64(SpaceId(0), at, value, Privilege::Supervisor).expect("kernel stack is mapped");
+    }
+
     /// Maps the kernel stack of task `tid` and returns its top.
     pub fn make_kernel_stack(&mut self, tid: TaskId) -> Result<u64, Errno> {
         let bottom = KERNEL_STACKS + u64::from(tid.0) * KERNEL_STACK_STRIDE;
@@ -224,6 +233,12 @@ impl Kernel {
 
 /// User to kernel mode: saves the user registers on the kernel stack.
 pub fn enter(k: &mut Kernel, tid: TaskId, orig_ax: u64) {
+    let ax = k.task(tid).cpu.regs[reg::RAX];
+    save(k, tid, orig_ax, ax);
+}
+
+/// The same with `ax` as the saved rax. Returns what was saved.
+fn save(k: &mut Kernel, tid: TaskId, orig_ax: u64, ax: u64) -> PtRegs {
     let task = k.task_mut(tid);
     debug_assert!(!task.in_kernel);
     let r = &task.cpu.regs;
@@ -238,7 +253,7 @@ pub fn enter(k: &mut Kernel, tid: TaskId, orig_ax: u64) {
         r10: r[reg::R10],
         r9: r[reg::R9],
         r8: r[reg::R8],
-        ax: r[reg::RAX],
+        ax,
         cx: r[reg::RCX],
         dx: r[reg::RDX],
         si: r[reg::RSI],
@@ -258,8 +273,10 @@ pub fn enter(k: &mut Kernel, tid: TaskId, orig_ax: u64) {
     task.in_kernel = true;
     task.cpu.cpl = 0;
     task.cpu.rip = KERNEL_TEXT;
-    task.cpu.regs[reg::RSP] = task.kernel_stack_top - PT_REGS_SIZE;
-    k.set_user_regs(tid, &regs);
+    let at = task.kernel_stack_top - PT_REGS_SIZE;
+    task.cpu.regs[reg::RSP] = at;
+    k.mem.write(SpaceId(0), at, &regs.to_bytes(), Privilege::Supervisor).expect("kernel stack is mapped");
+    regs
 }
 
 /// Kernel to user mode: loads the user registers from the kernel stack. The caller has done the work on the way out.
@@ -309,17 +326,12 @@ pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
 
 /// A `syscall` instruction retired in `tid`.
 pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
-    let task = k.task_mut(tid);
-    task.syscalls += 1;
     k.irq.syscalls += 1;
     let task = k.task_mut(tid);
+    task.syscalls += 1;
     let nr = task.cpu.regs[reg::RAX];
-    enter(k, tid, nr);
-    let regs = k.user_regs(tid);
-    let mut entered = regs;
     // What a tracer, a restart or a signal sees before the call has a result (Linux: entry_SYSCALL_64).
-    entered.ax = Errno::ENOSYS.to_reg();
-    k.set_user_regs(tid, &entered);
+    let regs = save(k, tid, nr, Errno::ENOSYS.to_reg());
     if let Some(count) =
         usize::try_from(nr).ok().and_then(|nr| Arc::make_mut(&mut k.syscall_counts).get_mut(nr))
     {
@@ -420,9 +432,7 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
         if value.is_err_and(Errno::is_restart) {
             k.task_mut(tid).work.restart = true;
         }
-        let mut regs = k.user_regs(tid);
-        regs.ax = value.unwrap_or_else(Errno::to_reg);
-        k.set_user_regs(tid, &regs);
+        k.set_user_ax(tid, value.unwrap_or_else(Errno::to_reg));
         if k.task(tid).work.traced {
             ptrace::after_call(k, tid);
         }

@@ -34,25 +34,33 @@ pub struct FdTable {
     pub fds: imbl::OrdMap<i32, Descriptor>,
     /// Tasks that share it.
     pub users: u32,
+    /// All numbers below are in use.
+    crowded: i32,
 }
 
 impl FdTable {
     /// An empty table with one user.
     #[must_use]
     pub fn new() -> Self {
-        FdTable { fds: imbl::OrdMap::new(), users: 1 }
+        FdTable { fds: imbl::OrdMap::new(), users: 1, crowded: 0 }
     }
     /// The lowest free number from `from` up.
     #[must_use]
     pub fn lowest_free(&self, from: i32) -> i32 {
-        let mut free = from;
-        for (fd, _) in self.fds.range(from..) {
+        let mut free = from.max(self.crowded);
+        for (fd, _) in self.fds.range(free..) {
             if *fd != free {
                 break;
             }
             free += 1;
         }
         free
+    }
+    /// Takes a descriptor out.
+    pub fn take(&mut self, fd: i32) -> Option<Descriptor> {
+        let taken = self.fds.remove(&fd)?;
+        self.crowded = self.crowded.min(fd);
+        Some(taken)
     }
 }
 
@@ -88,11 +96,12 @@ pub fn put_file(k: &mut Kernel, id: FileId) {
 
 /// A copy of a table for a new task: every open file gets one more reference (`fork`, `unshare(CLONE_FILES)`).
 pub fn copy_table(k: &mut Kernel, from: FdTableId) -> FdTableId {
-    let fds = k.fd_tables.get(from).map(|table| table.fds.clone()).unwrap_or_default();
-    for descriptor in fds.values() {
+    let mut table = k.fd_tables.get(from).cloned().unwrap_or_default();
+    table.users = 1;
+    for descriptor in table.fds.values() {
         get_file(k, descriptor.file);
     }
-    k.fd_tables.insert(FdTable { fds, users: 1 })
+    k.fd_tables.insert(table)
 }
 
 /// One more task uses a table (`CLONE_FILES`).
@@ -133,7 +142,7 @@ pub fn close_on_exec(k: &mut Kernel, tid: TaskId) {
     let doomed: Vec<(i32, FileId)> =
         table.fds.iter().filter(|(_, d)| d.cloexec).map(|(fd, d)| (*fd, d.file)).collect();
     for (fd, _) in &doomed {
-        table.fds.remove(fd);
+        table.take(*fd);
     }
     for (_, file) in doomed {
         put_file(k, file);
@@ -190,6 +199,9 @@ impl Ctx<'_> {
             return Err(Errno::EMFILE);
         }
         table.fds.insert(fd, Descriptor { file: id, cloexec });
+        if from <= table.crowded {
+            table.crowded = fd + 1;
+        }
         Ok(Fd(fd))
     }
     /// Makes `fd` refer to `id` (whose reference passes to the table), closing what it referred to before.
@@ -217,7 +229,7 @@ impl Ctx<'_> {
     pub fn close_fd(&mut self, fd: Fd) -> Result<(), Errno> {
         let table_id = self.task().fds;
         let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
-        let descriptor = table.fds.remove(&fd.0).ok_or(Errno::EBADF)?;
+        let descriptor = table.take(fd.0).ok_or(Errno::EBADF)?;
         put_file(self.k, descriptor.file);
         Ok(())
     }

@@ -109,8 +109,23 @@ impl Mm {
         let taken: Vec<Area> = starts.iter().filter_map(|start| self.areas.remove(start)).collect();
         for area in &taken {
             self.uncount(area);
+            if area.end > self.crowded.0 {
+                self.crowded = (u64::MAX, 0);
+            }
         }
         taken
+    }
+
+    /// Where the search for room for `len` bytes may begin: there is none above.
+    pub(super) fn search_top(&self, len: u64) -> u64 {
+        if len >= self.crowded.1 { self.mmap_top.min(self.crowded.0) } else { self.mmap_top }
+    }
+
+    /// The highest room for `len` bytes below `mmap_top` was at `addr`, and was taken.
+    pub(super) fn searched(&mut self, addr: u64, len: u64) {
+        if addr < self.crowded.0.min(self.mmap_top) {
+            self.crowded = (addr, len);
+        }
     }
 
     /// Puts in an area where there is room, merged with its neighbours if they mean the same.
@@ -130,10 +145,13 @@ impl Mm {
 
     /// Changes the areas of `range` (which the caller knows to be covered as it needs), splitting and merging.
     pub(super) fn update(&mut self, range: Range<u64>, change: impl Fn(&mut Area)) {
+        // All of it comes back.
+        let crowded = self.crowded;
         for mut area in self.take(range) {
             change(&mut area);
             self.insert(area);
         }
+        self.crowded = crowded;
     }
 
     /// Whether nothing lies in `range`, nor does an area above grow into its guard.

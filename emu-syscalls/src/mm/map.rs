@@ -170,7 +170,7 @@ pub fn find_place(mm: &Mm, place: Place, len: u64, limits: &Limits) -> Result<u6
             if hint >= MMAP_MIN && hint <= TASK_SIZE - len && mm.is_free(hint..hint + len) {
                 return Ok(hint);
             }
-            mm.room_below(mm.mmap_top, MMAP_MIN, len, PAGE_SIZE)
+            mm.room_below(mm.search_top(len), MMAP_MIN, len, PAGE_SIZE)
                 .or_else(|| mm.room_above(mm.mmap_top..TASK_SIZE, len, PAGE_SIZE))
                 .ok_or(Errno::ENOMEM)
         }
@@ -233,7 +233,11 @@ pub fn map(
     let area =
         Area { start: addr, end: addr + len, prot, may, backing, flags, shm, name: None, policy: None };
     retain_bytes(k, &area);
-    get_mut(k, id)?.insert(area);
+    let mm = get_mut(k, id)?;
+    mm.insert(area);
+    if matches!(place, Place::Hint(hint) if page_down(hint) != addr) {
+        mm.searched(addr, len);
+    }
     Ok(addr)
 }
 

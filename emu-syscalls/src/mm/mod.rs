@@ -139,6 +139,8 @@ pub struct Mm {
     pub brk: (u64, u64),
     /// New mappings are placed below this address.
     pub mmap_top: u64,
+    /// Address and length: from there to `mmap_top` no room is as long. A length of 0 says nothing.
+    crowded: (u64, u64),
     /// Program file.
     pub exe: Option<Loc>,
     /// Auxiliary vector as key and value pairs.
@@ -183,6 +185,7 @@ impl Mm {
             areas: imbl::OrdMap::new(),
             brk: (0, 0),
             mmap_top: layout::STACK_TOP,
+            crowded: (u64::MAX, 0),
             exe: None,
             auxv: Vec::new(),
             args: (0, 0),
@@ -258,6 +261,7 @@ pub fn fork(k: &mut Kernel, from: MmId) -> Result<MmId, Errno> {
         }
         if area.flags.contains(AreaFlags::DONTFORK) {
             child.areas.remove(&area.start);
+            child.crowded = (u64::MAX, 0);
             child.uncount(&area);
         } else {
             area.flags.remove(AreaFlags::LOCKED);

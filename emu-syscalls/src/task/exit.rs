@@ -97,7 +97,9 @@ pub fn remove_task(k: &mut Kernel, tid: TaskId) {
     let Some(task) = k.tasks.remove(tid) else { return };
     k.drop_kernel_stack(task.kernel_stack_top);
     if let Some(group) = k.groups.get_mut(task.group) {
-        group.threads.retain(|other| *other != tid);
+        if let Some(at) = group.threads.iter().position(|other| *other == tid) {
+            group.threads.remove(at);
+        }
     }
 }
 

@@ -285,7 +285,7 @@ fn close_on_exec(ctx: &mut Ctx<'_>) {
     let closing: Vec<(i32, crate::file::FileId)> =
         table.fds.iter().filter(|(_, d)| d.cloexec).map(|(fd, d)| (*fd, d.file)).collect();
     for (fd, _) in &closing {
-        table.fds.remove(fd);
+        table.take(*fd);
     }
     for (_, file) in closing {
         put_file(ctx.k, file);
