@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", default_value = "emu")]
     pub(crate) hostname: OsString,
     /// What the processor claims to be
-    #[arg(long, value_enum, default_value = "x86-64-v1", hide_possible_values = true, value_name = "MODEL")]
+    #[arg(long, value_enum, default_value = "x86-64-v3", hide_possible_values = true, value_name = "MODEL")]
     pub(crate) cpu: CpuArg,
     /// Which engine executes
     #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]

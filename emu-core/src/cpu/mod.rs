@@ -6,6 +6,7 @@
 //! **Invariant**: plain data, no pointer, no handle. At every engine exit every field is exact: no lazily kept
 //! flag is outstanding, and `rip` and `icount` stand at an instruction boundary.
 
+pub mod features;
 pub mod xsave;
 
 /// Indices into [`Cpu::regs`], in the encoding order of the instruction set.
@@ -235,6 +236,9 @@ impl Default for X87 {
 /// A 256-bit vector register as four little-endian quadwords.
 pub type Ymm = [u64; 4];
 
+/// Selectors of a 64-bit program on Linux: es, cs, ss, ds, fs, gs, in the encoding order of the instruction set.
+pub const SELECTORS: [u16; 6] = [0, 0x33, 0x2b, 0, 0, 0];
+
 /// One processor. See the module documentation for the invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[repr(C)]
@@ -252,6 +256,8 @@ pub struct Cpu {
     pub fs_base: u64,
     /// gs segment base.
     pub gs_base: u64,
+    /// Selectors of es, cs, ss, ds, fs, gs. Code and stack are always [`SELECTORS`]'s: no program leaves 64-bit mode.
+    pub selectors: [u16; 6],
     /// Current privilege level: 0 or 3.
     pub cpl: u8,
     /// What CPUID claims.
@@ -277,6 +283,7 @@ impl Cpu {
             icount: 0,
             fs_base: 0,
             gs_base: 0,
+            selectors: SELECTORS,
             cpl: 3,
             model,
             tsc_aux: 0,

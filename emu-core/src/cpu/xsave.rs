@@ -71,10 +71,13 @@ fn x87_from(image: &[u8]) -> X87 {
         regs[(usize::from(top) + i) & 7] =
             F80 { mantissa: u64_at(image, 32 + 16 * i), sign_exp: u16_at(image, 40 + 16 * i) };
     }
+    let control = u16_at(image, 0) & 0x1f3f | 0x40;
+    // The summary follows from flags and masks.
+    let pending = status & !control & 0x3f != 0;
     X87 {
         regs,
-        control: u16_at(image, 0),
-        status: status & !0x3800,
+        control,
+        status: status & !0xb880 | if pending { 0x8080 } else { 0 },
         in_use: image[4],
         top,
         opcode: u16_at(image, 6) & 0x7ff,
@@ -119,7 +122,7 @@ pub fn xsave(cpu: &Cpu) -> [u8; XSAVE_SIZE] {
 /// in use are initialised.
 pub fn xrstor(cpu: &mut Cpu, image: &[u8; XSAVE_SIZE], mask: u64) -> Result<(), BadImage> {
     let used = u64_at(image, 512);
-    if used & !XFEATURES != 0 || image[520..576].iter().any(|byte| *byte != 0) {
+    if used & !XFEATURES != 0 || image[520..536].iter().any(|byte| *byte != 0) {
         return Err(BadImage);
     }
     let mxcsr = u32_at(image, 24);

@@ -1,4 +1,5 @@
-//! Which processor model has which instructions: one table, by the feature flags that iced-x86 gives to each form.
+//! Which processor model has which instructions, by the feature flags that iced-x86 gives to each form and the table
+//! [`crate::cpu::features`].
 //!
 //! Key function: [`standing`]. Neighbours: [`super::select`] refuses what the model lacks, [`crate::exec::cpuid`] claims
 //! what it has, docs/instructions.md is made of it.
@@ -9,6 +10,7 @@
 use iced_x86::{Code, CpuidFeature, EncodingKind, OpCodeOperandKind};
 
 use crate::cpu::CpuModel;
+use crate::cpu::features::FEATURES;
 
 /// How a form of instruction stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,66 +27,29 @@ pub enum Standing {
 #[must_use]
 pub fn lowest(feature: CpuidFeature) -> Option<CpuModel> {
     use CpuidFeature as F;
-    Some(match feature {
+    if let Some(row) = FEATURES.iter().find(|row| row.forms.contains(&feature)) {
+        return Some(row.from);
+    }
+    // What has no bit of CPUID.
+    matches!(
+        feature,
         F::INTEL8086
-        | F::INTEL8086_ONLY
-        | F::INTEL186
-        | F::INTEL286
-        | F::INTEL386
-        | F::INTEL486
-        | F::X64
-        | F::FPU
-        | F::FPU287
-        | F::FPU387
-        | F::CMOV
-        | F::CX8
-        | F::CPUID
-        | F::MSR
-        | F::TSC
-        | F::RDPMC
-        | F::SEP
-        | F::SYSCALL
-        | F::MMX
-        | F::FXSR
-        | F::SSE
-        | F::SSE2
-        | F::CLFSH
-        | F::MULTIBYTENOP
-        | F::PAUSE
-        | F::PREFETCHW
-        | F::RDTSCP
-        | F::FSGSBASE
-        // Hints: without the feature they do nothing.
-        | F::CET_IBT
-        | F::CLDEMOTE
-        | F::PREFETCHWT1
-        | F::PREFETCHITI
-        | F::WBNOINVD => CpuModel::V1,
-        F::SSE3 | F::SSSE3 | F::SSE4_1 | F::SSE4_2 | F::SSE4A | F::POPCNT | F::CMPXCHG16B => CpuModel::V2,
-        F::AVX
-        | F::AVX2
-        | F::BMI1
-        | F::BMI2
-        | F::F16C
-        | F::FMA
-        | F::LZCNT
-        | F::MOVBE
-        | F::XSAVE
-        | F::XSAVEOPT
-        | F::XSAVEC
-        | F::AES
-        | F::PCLMULQDQ
-        | F::SHA
-        | F::ADX
-        | F::RDRAND
-        | F::RDSEED
-        | F::RDPID
-        | F::CLFLUSHOPT
-        | F::CLWB
-        | F::VAES
-        | F::VPCLMULQDQ => CpuModel::V3,
-        _ => return None,
-    })
+            | F::INTEL8086_ONLY
+            | F::INTEL186
+            | F::INTEL286
+            | F::INTEL386
+            | F::INTEL486
+            | F::CPUID
+            | F::RDPMC
+            | F::MULTIBYTENOP
+            // Hints: without the feature they do nothing.
+            | F::CET_IBT
+            | F::CLDEMOTE
+            | F::PREFETCHWT1
+            | F::PREFETCHITI
+            | F::WBNOINVD
+    )
+    .then_some(CpuModel::V1)
 }
 
 /// The lowest model with an instruction form.
@@ -123,13 +88,9 @@ pub fn standing(code: Code) -> Standing {
         M::Ud0 | M::Ud1 | M::Ud2 => Standing::Refused("made to raise #UD"),
         M::Sysenter => Standing::Refused("AMD processors have no SYSENTER in 64-bit mode"),
         M::Reservednop => Standing::Refused("AMD processors take PREFETCH with a register for invalid"),
-        M::Lss | M::Lfs | M::Lgs => Standing::Missing("loads of selectors that no 64-bit program makes"),
         M::Fstpnce | M::Fneni | M::Feni | M::Fndisi | M::Fdisi | M::Fnsetpm | M::Fsetpm => {
             Standing::Refused("of the 8087 and 80287; another form or nothing today")
         }
-        M::Call | M::Jmp | M::Ret => Standing::Missing(
-            "16-bit near branches, which the decoder does not give: it reads 66h as Intel does",
-        ),
         _ if info.op_kinds().contains(&OpCodeOperandKind::sibmem) => Standing::Refused("AMX"),
         _ => Standing::Missing("not needed by any program seen"),
     }

@@ -48,6 +48,12 @@ fn plain(l: &mut Lower<'_>, f: OpFn, kind: u64) -> Choice {
     Body(f)
 }
 
+/// An image of the environment; 2 in the immediate for that of 16-bit programs.
+fn environment(l: &mut Lower<'_>, f: OpFn, kind: u64) -> Choice {
+    let short = matches!(l.ins.memory_size(), MemorySize::FpuEnv14 | MemorySize::FpuState94);
+    plain(l, f, kind | u64::from(short) << 1)
+}
+
 pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
@@ -124,10 +130,10 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Fnstsw => plain(l, x87::store_word, 2),
         M::Fnstcw => plain(l, x87::store_word, 1),
         M::Fldcw => plain(l, x87::fldcw, 0),
-        M::Fnstenv => plain(l, x87::save, 0),
-        M::Fnsave => plain(l, x87::save, 1),
-        M::Fldenv => plain(l, x87::restore, 0),
-        M::Frstor => plain(l, x87::restore, 1),
+        M::Fnstenv => environment(l, x87::save, 0),
+        M::Fnsave => environment(l, x87::save, 1),
+        M::Fldenv => environment(l, x87::restore, 0),
+        M::Frstor => environment(l, x87::restore, 1),
         _ => Missing,
     }
 }

@@ -183,8 +183,8 @@ fn push(l: &mut Lower<'_>) -> Choice {
     l.op.base = RSP;
     let r = l.ins.op_register(0);
     if r.is_segment_register() {
-        l.op.imm = 0;
-        return Body(by_wide!(w, T => mov::push::<T, Im>));
+        l.op.imm = r.number() as u64;
+        return Body(by_wide!(w, T => protect::push_seg::<T>));
     }
     Body(by_wide!(w, T => mov::push::<T, Ra>))
 }
@@ -203,7 +203,6 @@ fn pop(l: &mut Lower<'_>) -> Choice {
     l.op.base = RSP;
     if l.ins.op_register(0).is_segment_register() {
         l.op.a = l.ins.op_register(0).number() as u8;
-        l.op.imm = l.ins.code() as u64;
         return Body(by_wide!(w, T => protect::pop_seg::<T>));
     }
     Body(by_wide!(w, T => mov::pop::<T>))
@@ -221,17 +220,11 @@ fn moves(l: &mut Lower<'_>) -> Choice {
         if r.is_segment_register() {
             if i == 0 {
                 l.op.a = r.number() as u8;
-                l.op.imm = l.ins.code() as u64;
                 return Body(if l.is_mem(1) { protect::mov_to_seg::<Me> } else { protect::mov_to_seg::<Rb> });
             }
-            // Selectors as Linux sets them for 64-bit programs.
-            l.op.imm = match r {
-                Register::CS => 0x33,
-                Register::SS => 0x2b,
-                _ => 0,
-            };
+            l.op.imm = r.number() as u64;
             let w = if l.is_mem(0) { 2 } else { l.width(0) };
-            return Body(by_wide!(w, T => by_dst!(l.is_mem(0), D => system::mov_from_seg::<T, D>)));
+            return Body(by_wide!(w, T => by_dst!(l.is_mem(0), D => protect::mov_from_seg::<T, D>)));
         }
     }
     Body(by_width!(l.width(0), T => by_form_near!(l, D, S => mov::mov::<T, D, S>)))
@@ -239,6 +232,10 @@ fn moves(l: &mut Lower<'_>) -> Choice {
 
 fn extend(l: &Lower<'_>, signed: bool) -> Choice {
     let (to, mem) = (l.width(0), l.is_mem(1));
+    // AMD processors read four bytes here.
+    if mem && l.ins.code() == Code::Movsxd_r16_rm16 {
+        return Body(mov::movsx::<u16, u32, Me>);
+    }
     macro_rules! from {
         ($f:ident) => {
             match l.width(1) {
@@ -262,14 +259,29 @@ fn branches(l: &mut Lower<'_>) -> Choice {
                 l.op.base = RSP;
                 Last(branch::call)
             }
-            OpKind::NearBranch64 => Last(branch::jmp),
+            OpKind::NearBranch16 if call => {
+                l.op.base = RSP;
+                Last(branch::call16)
+            }
+            OpKind::NearBranch64 | OpKind::NearBranch16 => Last(branch::jmp),
+            OpKind::Memory if l.ins.is_call_far_indirect() || l.ins.is_jmp_far_indirect() => far(l, call),
+            OpKind::Register | OpKind::Memory if l.width(0) == 2 => {
+                if !l.is_mem(0) {
+                    l.op.base = RSP;
+                }
+                Last(match (l.is_mem(0), call) {
+                    (true, true) => branch::ind16::<Me, true>,
+                    (true, false) => branch::ind16::<Me, false>,
+                    (false, true) => branch::ind16::<Ra, true>,
+                    (false, false) => branch::ind16::<Ra, false>,
+                })
+            }
             OpKind::Register if l.width(0) != 8 => Missing,
             OpKind::Register if call => {
                 l.op.base = RSP;
                 Last(branch::call_ind::<Ra>)
             }
             OpKind::Register => Last(branch::jmp_ind::<Ra>),
-            OpKind::Memory if l.ins.is_call_far_indirect() || l.ins.is_jmp_far_indirect() => far(l, call),
             OpKind::Memory if l.width(0) != 8 => Missing,
             OpKind::Memory if call => Last(branch::call_ind::<Me>),
             OpKind::Memory => Last(branch::jmp_ind::<Me>),
@@ -279,6 +291,7 @@ fn branches(l: &mut Lower<'_>) -> Choice {
             l.op.base = RSP;
             match l.ins.code() {
                 Code::Retnq | Code::Retnq_imm16 => Last(branch::ret),
+                Code::Retnw | Code::Retnw_imm16 => Last(branch::ret16),
                 _ => Missing,
             }
         }
@@ -286,8 +299,22 @@ fn branches(l: &mut Lower<'_>) -> Choice {
         M::Jecxz => Last(branch::jcxz::<u32>),
         _ => {
             let code = l.ins.code();
-            let narrow =
-                matches!(code, Code::Loop_rel8_64_ECX | Code::Loope_rel8_64_ECX | Code::Loopne_rel8_64_ECX);
+            let narrow = matches!(
+                code,
+                Code::Loop_rel8_64_ECX
+                    | Code::Loope_rel8_64_ECX
+                    | Code::Loopne_rel8_64_ECX
+                    | Code::Loop_rel8_16_ECX
+                    | Code::Loope_rel8_16_ECX
+                    | Code::Loopne_rel8_16_ECX
+            );
+            // On AMD's processors a repeat prefix says which.
+            let m = match m {
+                M::Loop => M::Loop,
+                _ if l.ins.has_repne_prefix() => M::Loopne,
+                _ if l.ins.has_rep_prefix() => M::Loope,
+                other => other,
+            };
             match (m, narrow) {
                 (M::Loop, false) => Last(branch::loop_::<u64, 0>),
                 (M::Loope, false) => Last(branch::loop_::<u64, 1>),
@@ -343,6 +370,15 @@ fn protection(l: &mut Lower<'_>) -> Choice {
                 protect::store_low
             };
             with(l, value, f)
+        }
+        M::Lss | M::Lfs | M::Lgs => {
+            let number = match m {
+                M::Lss => 2,
+                M::Lfs => 4,
+                _ => 5,
+            };
+            let f = by_wide!(l.width(0), T => protect::load_far::<T> as OpFn);
+            with(l, number, f)
         }
         M::Lar => Body(by_wide!(l.width(0), T => by_src!(l.is_mem(1), S => protect::lar::<T, S, false>))),
         M::Lsl => Body(by_wide!(l.width(0), T => by_src!(l.is_mem(1), S => protect::lar::<T, S, true>))),
@@ -535,9 +571,10 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
 fn system(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
-        M::Serialize | M::Sysenter => Undefined,
+        M::Sysenter => Undefined,
         M::Reservednop if format!("{:?}", l.ins.code()).ends_with("0F0D") => Undefined,
         M::Nop
+        | M::Serialize
         | M::Endbr64
         | M::Endbr32
         | M::Pause

@@ -21,6 +21,9 @@ use crate::cpu::{CpuModel, Exception};
 use crate::exec::{Block, Ctx, Env, FS, GS, Link, Op, OpFn, TMP, ZERO, branch, mov, system};
 use crate::mem::{Access, FrameId, PAGE_SIZE};
 
+/// How bytes are read: as processors of the vendor do that CPUID names.
+pub const OPTIONS: u32 = DecoderOptions::AMD;
+
 /// Most instructions in a block.
 pub(crate) const BLOCK: usize = 64;
 
@@ -163,7 +166,9 @@ fn is_immediate(k: OpKind) -> bool {
 
 /// Base, index, scale and displacement. What does not fit goes through a helper operation.
 fn memory(ins: &Instruction, before: &mut Option<Op>, like: &Op) -> (u8, u8, u8, i64) {
-    let seg = segment(ins.memory_segment());
+    // An address that is only computed has no segment.
+    let computed = ins.mnemonic() == iced_x86::Mnemonic::Lea;
+    let seg = if computed { ZERO } else { segment(ins.memory_segment()) };
     if ins.is_ip_rel_memory_operand() {
         return (seg, ZERO, 0, ins.ip_rel_memory_address() as i64);
     }
@@ -335,6 +340,17 @@ fn correct(ins: &mut Instruction, bytes: &[u8]) {
     }
 }
 
+/// True if 15 bytes are no instruction because it would have more: with one prefix less they break off.
+fn too_long(bytes: &[u8]) -> bool {
+    const PREFIXES: [u8; 11] = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
+    if bytes.len() < 15 || !PREFIXES.contains(&bytes[0]) {
+        return false;
+    }
+    let mut shorter = Decoder::with_ip(64, &bytes[1..15], 0, OPTIONS);
+    let _ = shorter.decode();
+    shorter.last_error() == DecoderError::NoMoreBytes
+}
+
 /// Decodes the block at `rip`, at most `max` instructions. The error is the fault of its first fetch.
 pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> Result<Block, Exception> {
     let mut fetch = Fetch::new(ctx, env, rip)?;
@@ -344,7 +360,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
     let mut ins = Instruction::default();
     let whole = fetch.bytes.clone();
     let room = whole.len();
-    let mut decoder = Decoder::with_ip(64, &whole, rip, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(64, &whole, rip, OPTIONS);
     while count < max && offset < fetch.room {
         fetch.reach(ctx, env, rip, offset);
         let ip = rip.wrapping_add(offset as u64);
@@ -358,7 +374,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         }
         let mut short = false;
         if !at_once || ins.is_invalid() {
-            let mut decoder = Decoder::with_ip(64, bytes, ip, DecoderOptions::NONE);
+            let mut decoder = Decoder::with_ip(64, bytes, ip, OPTIONS);
             decoder.decode_out(&mut ins);
             short = decoder.last_error() == DecoderError::NoMoreBytes;
         }
@@ -371,6 +387,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             break;
         }
         let mut l = Lower::new(&ins, count as u8, offset as u16);
+        let short = short || (ins.is_invalid() && too_long(&fetch.bytes[offset..]));
         let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
         let (f, ends) = match choice {
             Choice::Body(f) => (f, false),
@@ -435,7 +452,7 @@ pub(crate) fn instruction_at(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64) -> Resu
     let mut fetch = Fetch::new(ctx, env, rip)?;
     fetch.reach(ctx, env, rip, 0);
     let n = fetch.bytes.len().min(15);
-    let mut ins = Decoder::with_ip(64, &fetch.bytes[..n], rip, DecoderOptions::NONE).decode();
+    let mut ins = Decoder::with_ip(64, &fetch.bytes[..n], rip, OPTIONS).decode();
     correct(&mut ins, &fetch.bytes[..n]);
     Ok(ins)
 }

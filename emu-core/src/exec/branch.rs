@@ -71,7 +71,8 @@ pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> F
     let back = ctx.block().end;
     if !canonical(to) {
         // The push is checked first.
-        return if ctx.writable(env, sp, 8) { ctx.raise(op, Exception::gp()) } else { ctx.fail_stack(op) };
+        let may = ctx.aligned_if_asked(sp, 8) && ctx.writable(env, sp, 8);
+        return if may { ctx.raise(op, Exception::gp()) } else { ctx.fail_stack(op) };
     }
     if !ctx.store(env, sp, back) {
         return ctx.fail_stack(op);
@@ -102,6 +103,39 @@ fn ret_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     }
     ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
     ctx.jump(env, to)
+}
+
+/// CALL to 16 bits of address, which an operand-size prefix makes on AMD's processors.
+pub(crate) fn call16(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(2);
+    let back = ctx.block().end as u16;
+    if !ctx.store(env, sp, back) {
+        return ctx.fail(op);
+    }
+    ctx.w(RSP, sp);
+    ctx.follow(env, 1)
+}
+
+/// JMP and CALL, indirect, to 16 bits of address.
+pub(crate) fn ind16<S: Src, const CALL: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(to) = S::get::<u16>(ctx, &op, env) else { return ctx.fail(op) };
+    if CALL {
+        let sp = ctx.r(RSP).wrapping_sub(2);
+        let back = ctx.block().end as u16;
+        if !ctx.store(env, sp, back) {
+            return ctx.fail_stack(op);
+        }
+        ctx.w(RSP, sp);
+    }
+    ctx.jump(env, to.u())
+}
+
+/// RET to 16 bits of address; the immediate is what it pops besides.
+pub(crate) fn ret16(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP);
+    let Some(to) = ctx.load::<u16>(env, sp) else { return ctx.fail(op) };
+    ctx.w(RSP, sp.wrapping_add(2).wrapping_add(op.imm));
+    ctx.jump(env, to.u())
 }
 
 /// LOOP, LOOPE, LOOPNE with a counter of width `T`; `KIND`: 0 plain, 1 while ZF, 2 while not ZF.

@@ -252,6 +252,13 @@ impl Ctx {
             && (last & !0xfff == addr & !0xfff || self.host(env, last & !0xfff, Access::Write).is_some())
     }
 
+    /// Checks that `n` bytes, fewer than a page, can be accessed, as the processor does for an environment of x87: the
+    /// first `word` bytes, then the last byte.
+    pub(crate) fn ends(&mut self, env: &mut Env<'_>, addr: u64, word: u64, n: u64, access: Access) -> bool {
+        let second = addr.max(addr.wrapping_add(word - 1) & !0xfff);
+        [addr, second, addr.wrapping_add(n - 1)].into_iter().all(|at| self.host(env, at, access).is_some())
+    }
+
     /// Writes bytes of any number below a page: all or nothing.
     pub(crate) fn store_bytes(&mut self, env: &mut Env<'_>, addr: u64, buf: &[u8]) -> bool {
         if !self.writable(env, addr, buf.len() as u64) {
@@ -323,8 +330,10 @@ impl Ctx {
     }
 
     /// `#AC` where the program asked for it (rflags.AC; Linux sets CR0.AM).
-    fn aligned_if_asked(&mut self, addr: u64, n: u64) -> bool {
-        if self.alignment_checked() && addr & (n.min(8) - 1) != 0 {
+    pub(crate) fn aligned_if_asked(&mut self, addr: u64, n: u64) -> bool {
+        let n = if n.is_power_of_two() { n } else { 8 };
+        if self.alignment_checked() && addr & (n - 1) != 0 && canonical(addr) {
+            self.scratch[7] = 0;
             self.stop = Stop::Exit(Exit::Exception(Exception::new(Vector::AlignmentCheck)));
             return false;
         }

@@ -171,7 +171,7 @@ pub(crate) fn maskmovq(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let (v, m) = (mm(ctx, op.a).to_le_bytes(), mm(ctx, op.b).to_le_bytes());
     // The address is checked whatever the mask, in MMX mode already.
     enter(ctx);
-    if !ctx.writable(env, addr, 8) {
+    if !ctx.aligned_if_asked(addr, 8) || !ctx.writable(env, addr, 8) {
         return ctx.fail(op);
     }
     for i in (0..8).filter(|&i| m[i] & 0x80 != 0) {

@@ -256,6 +256,8 @@ pub(crate) struct Ctx {
     pub(crate) mxcsr: u32,
     /// TSC_AUX.
     pub(crate) tsc_aux: u32,
+    /// Selectors.
+    pub(crate) selectors: [u16; 6],
     /// What CPUID claims.
     pub(crate) model: CpuModel,
     /// Vector registers.
@@ -292,6 +294,7 @@ impl Ctx {
             (&raw mut (*p).cpl).write(3);
             (&raw mut (*p).stop).write(Stop::None);
             (&raw mut (*p).mxcsr).write(0x1f80);
+            (&raw mut (*p).selectors).write(crate::cpu::SELECTORS);
             (&raw mut (*p).model).write(CpuModel::V1);
             (&raw mut (*p).x87).write(X87::default());
             (&raw mut (*p).code_pages).write(BTreeSet::new());
@@ -314,6 +317,7 @@ impl Ctx {
         self.cpl = cpu.cpl;
         self.model = cpu.model;
         self.tsc_aux = cpu.tsc_aux;
+        self.selectors = cpu.selectors;
         self.mxcsr = cpu.mxcsr;
         self.x87 = cpu.x87;
         self.ymm = cpu.ymm;
@@ -324,6 +328,7 @@ impl Ctx {
         cpu.regs.copy_from_slice(&self.regs[..16]);
         cpu.fs_base = self.regs[FS as usize];
         cpu.gs_base = self.regs[GS as usize];
+        cpu.selectors = self.selectors;
         cpu.rip = self.rip;
         cpu.rflags = self.rflags();
         cpu.mxcsr = self.mxcsr;
@@ -413,7 +418,7 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     pub(crate) fn fail(&mut self, op: OpRef) -> Flow {
-        let stack = (op.base == reg::RSP as u8 || op.base == reg::RBP as u8) && self.noncanonical_address(op);
+        let stack = self.through_stack(op);
         if let Stop::Exit(Exit::Exception(e)) = &mut self.stop
             && stack
             && *e == Exception::gp()
@@ -436,9 +441,18 @@ impl Ctx {
         self.fail(op)
     }
 
-    fn noncanonical_address(&self, op: OpRef) -> bool {
-        // Only a memory access through the stack registers without segment override counts as the stack segment.
-        op.index != FS && op.index != GS && self.scratch[7] == memory::NONCANONICAL
+    /// Only a memory access through the stack registers without segment override counts as the stack segment.
+    fn through_stack(&self, op: OpRef) -> bool {
+        if self.scratch[7] != memory::NONCANONICAL {
+            return false;
+        }
+        let stack = |base: u8| base == reg::RSP as u8 || base == reg::RBP as u8;
+        if op.base != TMP {
+            return stack(op.base) && op.index != FS && op.index != GS;
+        }
+        // SAFETY: only a helper operation, which stands right before, makes the address in the spare slot.
+        let helper = unsafe { &*op.0.sub(1) };
+        stack(helper.base) && helper.b != FS && helper.b != GS
     }
 
     /// Stops before the instruction of `op` with an exception.

@@ -3,7 +3,7 @@
 
 use super::flags::{AF, CF, PF, SF, ZF};
 use super::operand::{Dst, Int, Src};
-use super::{Ctx, Env, Flow, OpRef, TMP};
+use super::{Ctx, Env, Flow, OpRef, Stop, TMP};
 use crate::cpu::{RFlags, reg};
 
 const RAX: u8 = reg::RAX as u8;
@@ -143,33 +143,48 @@ pub(crate) fn leave<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow
 
 /// ENTER; `imm` is the size, `b` the nesting level (0 to 31).
 pub(crate) fn enter<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let bp = ctx.r(RBP);
-    let mut sp = ctx.r(RSP).wrapping_sub(T::BYTES);
-    if !ctx.store(env, sp, T::of(bp)) {
+    // Writes before a fault stay, but none may be made twice: what is pushed may be what is read.
+    if !enter_steps::<T, false>(ctx, op, env) && matches!(ctx.stop, Stop::Retry) {
         return ctx.fail(op);
     }
-    let frame = sp;
-    for level in 1..u64::from(op.b) {
-        let Some(v) = ctx.load::<T>(env, bp.wrapping_sub(level * T::BYTES)) else { return ctx.fail(op) };
-        sp = sp.wrapping_sub(T::BYTES);
-        if !ctx.store(env, sp, v) {
-            return ctx.fail(op);
-        }
-    }
-    if op.b > 0 {
-        sp = sp.wrapping_sub(T::BYTES);
-        if !ctx.store(env, sp, T::of(frame)) {
-            return ctx.fail(op);
-        }
-    }
-    sp = sp.wrapping_sub(op.imm);
-    // The processor checks that the new top of the stack can be written.
-    if ctx.host(env, sp, crate::mem::Access::Write).is_none() {
+    ctx.stop = Stop::None;
+    if !enter_steps::<T, true>(ctx, op, env) {
         return ctx.fail(op);
     }
+    let frame = ctx.r(RSP).wrapping_sub(T::BYTES);
+    let pushed = (1 + u64::from(op.b)) * T::BYTES;
+    let sp = ctx.r(RSP).wrapping_sub(pushed).wrapping_sub(op.imm);
     T::put(ctx, RBP, T::of(frame));
     ctx.w(RSP, sp);
     op.next(ctx, env)
+}
+
+/// The accesses of ENTER in their order; only checked without `WRITE`. False: one faulted.
+fn enter_steps<T: Int, const WRITE: bool>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
+    let (bp, mut sp) = (ctx.r(RBP), ctx.r(RSP));
+    let frame = sp.wrapping_sub(T::BYTES);
+    for level in 0..=u64::from(op.b) {
+        let v = match level {
+            0 => bp,
+            _ if level == u64::from(op.b) => frame,
+            _ => match ctx.load::<T>(env, bp.wrapping_sub(level * T::BYTES)) {
+                Some(v) => v.u(),
+                None => return false,
+            },
+        };
+        sp = sp.wrapping_sub(T::BYTES);
+        let done = if WRITE {
+            ctx.store(env, sp, T::of(v))
+        } else {
+            ctx.aligned_if_asked(sp, T::BYTES) && ctx.writable(env, sp, T::BYTES)
+        };
+        if !done {
+            return false;
+        }
+    }
+    // The processor checks that the new top of the stack can be written.
+    let sp = sp.wrapping_sub(op.imm);
+    ctx.aligned_if_asked(sp, T::BYTES) && ctx.host(env, sp, crate::mem::Access::Write).is_some()
 }
 
 /// CBW, CWDE, CDQE: width `W` from the half width `T`.

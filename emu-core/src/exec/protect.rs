@@ -3,8 +3,8 @@
 //! The descriptors are Linux's: 23h 32-bit code, 2Bh data, 33h 64-bit code, 7Bh the processor number. SGDT, SIDT,
 //! SLDT, STR and SMSW give what Linux answers where the processor keeps the true values from programs (UMIP).
 //!
-//! **Invariant**: selector registers hold what Linux sets for a 64-bit program; a load of another valid selector is
-//! reported as missing, never done by halves.
+//! **Invariant**: cs and ss hold what Linux sets for a 64-bit program; the way to 32-bit code is reported as missing,
+//! never gone by halves.
 
 use super::memory::canonical;
 use super::operand::{Dst, Int, Src};
@@ -89,30 +89,57 @@ mod seg {
     pub(super) const GS: u8 = 5;
 }
 
-/// A load of segment register `which`: what changes nothing is done; an invalid selector is
-/// `#GP`, another valid one is missing. A null selector clears the base of fs and gs.
-fn load_selector(ctx: &mut Ctx, which: u8, selector: u64) -> Result<bool, Exception> {
-    let null = selector & 0xfffc == 0;
+/// A load of segment register `which`. An invalid selector is `#GP`. All bases are 0, that of no segment too.
+fn load_selector(ctx: &mut Ctx, which: u8, selector: u16) -> Result<(), Exception> {
+    let valid = selector & 0xfffc == 0 || descriptor(u64::from(selector), 0).is_some();
     match which {
-        seg::SS if selector == USER_DATA => Ok(true),
-        seg::SS => Err(selector_fault(selector)),
-        _ if selector == 0 => {
-            if which == seg::FS || which == seg::GS {
-                ctx.w(if which == seg::FS { FS } else { GS }, 0);
-            }
-            Ok(true)
-        }
-        _ if null || descriptor(selector, 0).is_some() => Ok(false),
-        _ => Err(selector_fault(selector)),
+        seg::SS if u64::from(selector) == USER_DATA => {}
+        seg::SS => return Err(selector_fault(u64::from(selector))),
+        _ if !valid => return Err(selector_fault(u64::from(selector))),
+        seg::FS => ctx.w(FS, 0),
+        seg::GS => ctx.w(GS, 0),
+        _ => {}
     }
+    ctx.selectors[usize::from(which) % 6] = selector;
+    Ok(())
 }
 
-/// MOV to the segment register of number `a`; `imm` as [`system::missing`] wants it.
+/// MOV from the segment register of number `imm`.
+pub(crate) fn mov_from_seg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
+    let v = ctx.selectors[op.imm as usize % 6];
+    D::write(ctx, &op, at, T::of(u64::from(v)));
+    op.next(ctx, env)
+}
+
+/// PUSH FS, PUSH GS of width `T`: number `imm`.
+pub(crate) fn push_seg<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(T::BYTES);
+    let v = ctx.selectors[op.imm as usize % 6];
+    if !ctx.store(env, sp, T::of(u64::from(v))) {
+        return ctx.fail_stack(op);
+    }
+    ctx.w(RSP, sp);
+    op.next(ctx, env)
+}
+
+/// LSS, LFS, LGS: an offset of width `T` into register `a`, the selector behind it into number `imm`.
+pub(crate) fn load_far<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let addr = ctx.ea(&op);
+    let Some(offset) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
+    let Some(s) = ctx.load::<u16>(env, addr.wrapping_add(T::BYTES)) else { return ctx.fail(op) };
+    if let Err(e) = load_selector(ctx, op.imm as u8, s) {
+        return ctx.raise(op, e);
+    }
+    T::put(ctx, op.a, offset);
+    op.next(ctx, env)
+}
+
+/// MOV to the segment register of number `a`.
 pub(crate) fn mov_to_seg<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(s) = S::peek::<u16>(ctx, &op) else { return S::miss::<u16>(ctx, op, env) };
-    match load_selector(ctx, op.a, s.u()) {
-        Ok(true) => op.next(ctx, env),
-        Ok(false) => system::missing(ctx, op, env),
+    match load_selector(ctx, op.a, s) {
+        Ok(()) => op.next(ctx, env),
         Err(e) => ctx.raise(op, e),
     }
 }
@@ -121,26 +148,27 @@ pub(crate) fn mov_to_seg<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) ->
 pub(crate) fn pop_seg<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
     let Some(v) = ctx.load::<T>(env, sp) else { return ctx.fail_stack(op) };
-    match load_selector(ctx, op.a, v.u() & 0xffff) {
-        Ok(true) => {
+    match load_selector(ctx, op.a, v.u() as u16) {
+        Ok(()) => {
             ctx.w(RSP, sp.wrapping_add(T::BYTES));
             op.next(ctx, env)
         }
-        Ok(false) => system::missing(ctx, op, env),
         Err(e) => ctx.raise(op, e),
     }
 }
 
-/// Goes to `selector:to` after `done` has been made.
+/// Goes to `selector:to` after `done` has been made. A return asks for the level in the selector, others take any.
 fn far(
     ctx: &mut Ctx,
     op: OpRef,
     env: &mut Env<'_>,
     selector: u64,
     to: u64,
+    returns: Returns,
     done: impl FnOnce(&mut Ctx),
 ) -> Flow {
-    match selector & 0xffff {
+    let level = if returns == Returns::No { selector | 3 } else { selector };
+    match level & 0xffff {
         USER_CODE if canonical(to) => {
             done(ctx);
             ctx.rip = to;
@@ -150,17 +178,31 @@ fn far(
         USER_CODE => ctx.raise(op, Exception::gp()),
         // 32-bit code.
         0x23 => system::missing(ctx, op, env),
-        other => ctx.raise(op, selector_fault(other)),
+        _ => ctx.raise(op, selector_fault(selector)),
     }
+}
+
+/// Whether a far transfer is a return.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Returns {
+    No,
+    Yes,
 }
 
 /// RETF of width `T`; `a` holds how much of the immediate it pops besides (`b` low, `scale` high byte).
 pub(crate) fn retf<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
-    let Some(to) = ctx.load::<T>(env, sp) else { return ctx.fail_stack(op) };
     let Some(cs) = ctx.load::<T>(env, sp.wrapping_add(T::BYTES)) else { return ctx.fail_stack(op) };
+    let Some(to) = ctx.load::<T>(env, sp) else { return ctx.fail_stack(op) };
     let more = u64::from(op.a) | u64::from(op.b) << 8;
-    far(ctx, op, env, cs.u(), to.u(), |ctx| ctx.w(RSP, sp.wrapping_add(2 * T::BYTES).wrapping_add(more)))
+    // Another level looks like a change of stacks, until it is refused.
+    let stack = sp.wrapping_add(3 * T::BYTES).wrapping_add(more);
+    if cs.u() & 3 != 3 && ctx.load::<T>(env, stack).is_none() {
+        return ctx.fail_stack(op);
+    }
+    far(ctx, op, env, cs.u(), to.u(), Returns::Yes, |ctx| {
+        ctx.w(RSP, sp.wrapping_add(2 * T::BYTES).wrapping_add(more))
+    })
 }
 
 /// JMP far and CALL far (`CALL`) through memory, offset of width `T`.
@@ -169,16 +211,14 @@ pub(crate) fn far_indirect<T: Int, const CALL: bool>(ctx: &mut Ctx, op: OpRef, e
     let Some(to) = ctx.load::<T>(env, addr) else { return ctx.fail(op) };
     let Some(cs) = ctx.load::<u16>(env, addr.wrapping_add(T::BYTES)) else { return ctx.fail(op) };
     let sp = ctx.r(RSP).wrapping_sub(2 * T::BYTES);
-    if CALL && cs.u() == USER_CODE && canonical(to.u()) {
+    if CALL && cs.u() | 3 == USER_CODE && canonical(to.u()) {
         let back = ctx.block().end;
-        if !ctx.writable(env, sp, 2 * T::BYTES) {
-            return ctx.fail_stack(op);
-        }
-        if !ctx.store(env, sp, T::of(back)) || !ctx.store(env, sp.wrapping_add(T::BYTES), T::of(USER_CODE)) {
+        let above = sp.wrapping_add(T::BYTES);
+        if !ctx.store(env, above, T::of(USER_CODE)) || !ctx.store(env, sp, T::of(back)) {
             return ctx.fail_stack(op);
         }
     }
-    far(ctx, op, env, cs.u(), to.u(), |ctx| {
+    far(ctx, op, env, cs.u(), to.u(), Returns::No, |ctx| {
         if CALL {
             ctx.w(RSP, sp);
         }
@@ -189,17 +229,17 @@ pub(crate) fn far_indirect<T: Int, const CALL: bool>(ctx: &mut Ctx, op: OpRef, e
 pub(crate) fn iret<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
     let mut frame = [0u64; 5];
-    for (i, slot) in frame.iter_mut().enumerate() {
+    for i in [2, 1, 0, 3, 4] {
         let Some(v) = ctx.load::<T>(env, sp.wrapping_add(i as u64 * T::BYTES)) else {
             return ctx.fail_stack(op);
         };
-        *slot = v.u();
+        frame[i] = v.u();
     }
     let [to, cs, rflags, rsp, ss] = frame;
     if cs & 0xffff == USER_CODE && ss & 0xffff != USER_DATA {
         return ctx.raise(op, selector_fault(ss));
     }
-    far(ctx, op, env, cs, to, |ctx| {
+    far(ctx, op, env, cs, to, Returns::Yes, |ctx| {
         let may =
             RFlags::STATUS | RFlags::TF | RFlags::DF | RFlags::NT | RFlags::AC | RFlags::ID | RFlags::RF;
         let may = may.bits() & if T::BYTES == 2 { 0xffff } else { u64::MAX };

@@ -20,6 +20,10 @@ pub(crate) trait Str {
     const COMPARES: bool;
     /// One iteration. False: it faulted.
     fn one<T: Int, A: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool;
+    /// Where an instruction repeated while equal looks before anything else. False: it faulted.
+    fn first<T: Int, A: Int>(_: &mut Ctx, _: OpRef, _: &mut Env<'_>) -> bool {
+        true
+    }
     /// Up to `n` iterations at once; how many were done. 0: go one by one.
     fn bulk<T: Int, A: Int>(_: &mut Ctx, _: OpRef, _: &mut Env<'_>, _: u64) -> u64 {
         0
@@ -145,6 +149,10 @@ impl Str for Cmps {
         ctx.set_sub(a, b);
         true
     }
+    fn first<T: Int, A: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> bool {
+        // While equal, of bytes the first operand is.
+        T::BYTES != 1 || ctx.load::<T>(env, source::<A>(ctx, op)).is_some()
+    }
 }
 
 /// SCAS. All six flags.
@@ -187,9 +195,9 @@ pub(crate) fn rep<O: Str, T: Int, A: Int, const NE: bool>(
     let mut may = if ctx.single { 1 } else { (ctx.remaining + ctx.reserve) as u64 + 1 };
     let mut done = 0i64;
     loop {
-        let mut n = O::bulk::<T, A>(ctx, op, env, count.min(may));
+        let mut n = if ctx.alignment_checked() { 0 } else { O::bulk::<T, A>(ctx, op, env, count.min(may)) };
         if n == 0 {
-            if !O::one::<T, A>(ctx, op, env) {
+            if !(NE || O::first::<T, A>(ctx, op, env)) || !O::one::<T, A>(ctx, op, env) {
                 ctx.spend(done);
                 return ctx.fail(op);
             }

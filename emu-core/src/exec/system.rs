@@ -1,7 +1,7 @@
 //! What leaves the program: SYSCALL, INT, traps, privileged instructions; segment bases.
 
 use super::memory::canonical;
-use super::operand::{Dst, Int};
+use super::operand::Int;
 use super::{Ctx, Env, FS, Flow, GS, OpRef, Stop};
 use crate::cpu::{Exception, Vector, reg};
 use crate::engine::{Exit, MissingInstr, SeamInstr};
@@ -93,13 +93,6 @@ pub(crate) fn wrbase<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flo
         return ctx.raise(op, Exception::gp());
     }
     ctx.w(if op.b == FS { FS } else { GS }, v);
-    op.next(ctx, env)
-}
-
-/// MOV from a segment register: the selectors that Linux gives a program. The value is `imm`.
-pub(crate) fn mov_from_seg<T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    let Some(at) = D::reach::<T>(ctx, &op) else { return D::miss_write::<T>(ctx, op, env) };
-    D::write(ctx, &op, at, T::of(op.imm));
     op.next(ctx, env)
 }
 

@@ -235,7 +235,7 @@ pub(crate) fn maskmovdqu(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = (ctx.regs[reg::RDI] & op.imm).wrapping_add(ctx.r(op.index));
     let (v, m) = (b16(ctx.x(op.a)), b16(ctx.x(op.b)));
     // AMD processors check all sixteen bytes, whatever the mask.
-    if !ctx.writable(env, addr, 16) {
+    if !ctx.aligned_if_asked(addr, 8) || !ctx.writable(env, addr, 8) || !ctx.writable(env, addr, 16) {
         return ctx.fail(op);
     }
     for i in (0..16).filter(|&i| m[i] & 0x80 != 0) {

@@ -16,6 +16,7 @@ use crate::fp::sse::Quiet;
 use crate::fp::x87::{self, C0, C1, C2, C3, DEFAULT_NAN, Outcome, Quotient};
 use crate::fp::x87_convert::{self as convert, Constant};
 use crate::fp::{self, Control, Relation, Round, x87_fast as fast, x87_transcendental as functions};
+use crate::mem::Access;
 
 /// Stack fault.
 const SF: u16 = 0x40;
@@ -141,7 +142,7 @@ fn load_f80(ctx: &mut Ctx, env: &mut Env<'_>, addr: u64) -> Option<F80> {
         return Some(v);
     }
     let mut b = [0u8; 10];
-    if !ctx.load_bytes(env, addr, &mut b) {
+    if !ctx.aligned_if_asked(addr, 8) || !ctx.load_bytes(env, addr, &mut b) {
         return None;
     }
     let [m @ .., s0, s1] = b;
@@ -186,7 +187,7 @@ fn operand(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<Option<(F80, u
         Form::I64 => (convert::from_i64(ctx.load::<u64>(env, addr)?.s()), 0),
         Form::Bcd => {
             let mut b = [0; 10];
-            if !ctx.load_bytes(env, addr, &mut b) {
+            if !ctx.aligned_if_asked(addr, 8) || !ctx.load_bytes(env, addr, &mut b) {
                 return None;
             }
             (convert::from_bcd(b), 0)
@@ -346,7 +347,11 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let raised = if empty { fp::IE } else { raised };
     let stop = fp::PRE | fp::OE | fp::UE;
     if ctx.control().unmasked(raised) & stop != 0 {
-        if !ctx.writable(env, addr, n as u64) {
+        let first = n.min(8) as u64;
+        if !ctx.aligned_if_asked(addr, first)
+            || !ctx.writable(env, addr, first)
+            || !ctx.writable(env, addr, n as u64)
+        {
             return ctx.fail(op);
         }
         ctx.settle_x87(raised, up && !empty);
@@ -355,7 +360,9 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         }
         return op.next(ctx, env);
     }
-    if !ctx.store_bytes(env, addr, &bytes[..n]) {
+    // Ten bytes are written in two parts.
+    let reach = n < 10 || ctx.writable(env, addr, 8);
+    if !ctx.aligned_if_asked(addr, n.min(8) as u64) || !reach || !ctx.store_bytes(env, addr, &bytes[..n]) {
         return ctx.fail(op);
     }
     ctx.settle_x87(raised, up && !empty);
@@ -429,6 +436,10 @@ fn arith_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return op.next(ctx, env);
     };
     let cw = ctx.control();
+    // Two signalling NaNs are compared as they are.
+    let signalling = |v: F80| v.sign_exp & 0x7fff == 0x7fff && v.mantissa << 1 != 0 && v.mantissa >> 62 == 2;
+    let both = raised & fp::IE != 0 && signalling(d);
+    let s = if both { F80 { mantissa: s.mantissa & !(1 << 62), ..s } } else { s };
     // Beside a NaN a denormal is not looked at.
     let nan = d.sign_exp & 0x7fff == 0x7fff && d.mantissa << 1 != 0;
     let raised = if nan { raised & !fp::DE } else { raised };
@@ -520,6 +531,15 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         }
         return op.next(ctx, env);
     };
+    let room = ctx.x87.in_use >> (ctx.x87.top.wrapping_sub(1) & 7) & 1 == 0;
+    if matches!(op.imm, 7..=9) && !room {
+        if ctx.stack_fault(true) {
+            ctx.set_st(0, DEFAULT_NAN);
+            ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
+            ctx.set_st(0, DEFAULT_NAN);
+        }
+        return op.next(ctx, env);
+    }
     let cw = ctx.control();
     let sign = |v: F80, f: u16| F80 { sign_exp: f, ..v };
     let plain = |value| Outcome { value, raised: 0, up: false };
@@ -548,15 +568,6 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         ctx.x87.status |= C2;
         return op.next(ctx, env);
     };
-    let room = ctx.x87.in_use >> (ctx.x87.top.wrapping_sub(1) & 7) & 1 == 0;
-    if push.is_some() && !room {
-        if ctx.stack_fault(true) {
-            ctx.set_st(0, DEFAULT_NAN);
-            ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
-            ctx.set_st(0, DEFAULT_NAN);
-        }
-        return op.next(ctx, env);
-    }
     let more = push.map_or(0, |p| p.raised);
     if ctx.settle_x87(out.raised | more, out.up) {
         ctx.set_st(0, out.value);
@@ -749,9 +760,23 @@ fn tag(ctx: &Ctx, r: usize) -> u16 {
     }
 }
 
+/// The environment as 16-bit programs see it: seven words.
+fn short_environment(ctx: &Ctx) -> [u8; 14] {
+    let mut m = [0; 14];
+    let (ip, dp) = (ctx.x87.ip as u16, ctx.x87.dp as u16);
+    for (i, v) in [ctx.x87.control, status_word(ctx), tag_word(ctx), ip, 0, dp, 0].into_iter().enumerate() {
+        m[i * 2..i * 2 + 2].copy_from_slice(&v.to_le_bytes());
+    }
+    m
+}
+
+fn tag_word(ctx: &Ctx) -> u16 {
+    (0..8).fold(0, |t, r| t | (tag(ctx, r) << (r * 2)))
+}
+
 fn environment(ctx: &Ctx) -> [u8; 28] {
     let mut m = [0; 28];
-    let tags = (0..8).fold(0, |t, r| t | (tag(ctx, r) << (r * 2)));
+    let tags = tag_word(ctx);
     for (i, v) in [ctx.x87.control, status_word(ctx), tags].into_iter().enumerate() {
         m[i * 4..i * 4 + 2].copy_from_slice(&v.to_le_bytes());
         m[i * 4 + 2..i * 4 + 4].fill(0xff);
@@ -763,21 +788,35 @@ fn environment(ctx: &Ctx) -> [u8; 28] {
     m
 }
 
+/// Bytes of the environment, and of it and the registers where they are wanted (bit 0 of the immediate); bit 1: short.
+fn sizes(op: OpRef) -> (usize, usize) {
+    let environment = if op.imm & 2 != 0 { 14 } else { 28 };
+    (environment, environment + if op.imm & 1 != 0 { 80 } else { 0 })
+}
+
 /// FNSTENV; FNSAVE (1 in the immediate).
 pub(crate) fn save(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
     let mut m = [0u8; 108];
-    m[..28].copy_from_slice(&environment(ctx));
+    let (head, n) = sizes(op);
+    let word = if head == 14 { 2 } else { 4 };
+    if !ctx.aligned_if_asked(addr, word) || !ctx.ends(env, addr, word, n as u64, Access::Write) {
+        return ctx.fail(op);
+    }
+    if head == 14 {
+        m[..14].copy_from_slice(&short_environment(ctx));
+    } else {
+        m[..28].copy_from_slice(&environment(ctx));
+    }
     for i in 0..8u8 {
         let r = ctx.x87.regs[usize::from((ctx.x87.top + i) & 7)];
-        let at = 28 + usize::from(i) * 10;
+        let at = head + usize::from(i) * 10;
         m[at..at + 10].copy_from_slice(&f80_bytes(r));
     }
-    let n = if op.imm == 1 { 108 } else { 28 };
     if !ctx.store_bytes(env, addr, &m[..n]) {
         return ctx.fail(op);
     }
-    if op.imm == 1 {
+    if op.imm & 1 != 0 {
         let regs = ctx.x87.regs;
         ctx.x87 = crate::cpu::X87 { regs, ..Default::default() };
     } else {
@@ -793,9 +832,22 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let addr = ctx.ea(&op);
     let mut m = [0u8; 108];
-    let n = if op.imm == 1 { 108 } else { 28 };
-    if !ctx.load_bytes(env, addr, &mut m[..n]) {
+    let (head, n) = sizes(op);
+    let word = if head == 14 { 2 } else { 4 };
+    if !ctx.aligned_if_asked(addr, word)
+        || !ctx.ends(env, addr, word, n as u64, Access::Read)
+        || !ctx.load_bytes(env, addr, &mut m[..n])
+    {
         return ctx.fail(op);
+    }
+    if head == 14 {
+        // Spread out as in the long form, the registers behind it.
+        let short = m;
+        m = [0; 108];
+        for (from, to) in [(0, 0), (2, 4), (4, 8), (6, 12), (10, 20)] {
+            m[to..to + 2].copy_from_slice(&short[from..from + 2]);
+        }
+        m[28..].copy_from_slice(&short[14..94]);
     }
     let half = |at: usize| u16::from_le_bytes([m[at], m[at + 1]]);
     let word = |at: usize| u32::from_le_bytes([m[at], m[at + 1], m[at + 2], m[at + 3]]);
@@ -807,7 +859,7 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     x.ip = u64::from(word(12));
     x.opcode = half(18) & 0x7ff;
     x.dp = u64::from(word(20));
-    if op.imm == 1 {
+    if op.imm & 1 != 0 {
         for i in 0..8 {
             let at = 28 + i * 10;
             let mut b = [0; 8];

@@ -4,9 +4,11 @@
 //!
 //! **Invariant**: an image is checked whole before anything of it is taken or written.
 
+use super::memory::canonical;
 use super::{Ctx, Env, Flow, OpRef};
 use crate::cpu::xsave::{self, FXSAVE_SIZE, XFEATURES, XSAVE_SIZE, YMM_OFFSET};
-use crate::cpu::{Cpu, Exception, X87, reg};
+use crate::cpu::{Cpu, Exception, Vector, X87, reg};
+use crate::mem::Access;
 
 /// What XSAVEC sets in XCOMP_BV.
 const COMPACT: u64 = 1 << 63;
@@ -37,14 +39,29 @@ pub(crate) fn xgetbv(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     op.next(ctx, env)
 }
 
+fn misaligned(ctx: &mut Ctx, op: OpRef) -> Flow {
+    let vector = if ctx.alignment_checked() && ctx.ea(&op) & 3 != 0 {
+        Vector::AlignmentCheck
+    } else {
+        Vector::GeneralProtection
+    };
+    ctx.raise(op, Exception::new(vector))
+}
+
+/// Looks at the last byte of a legacy image, as the processor does first.
+fn last_byte(ctx: &mut Ctx, env: &mut Env<'_>, addr: u64, access: Access) -> bool {
+    let end = addr.wrapping_add(FXSAVE_SIZE as u64 - 1);
+    ctx.host(env, if canonical(addr) { end } else { addr }, access).is_some()
+}
+
 /// FXSAVE. `#GP` if misaligned; bytes 416 to 511 stay as they are.
 pub(crate) fn fxsave(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
-    if addr & 15 != 0 {
-        return ctx.raise(op, Exception::gp());
+    if addr & 15 != 0 && canonical(addr) {
+        return misaligned(ctx, op);
     }
     let image = xsave::fxsave(&cpu_of(ctx));
-    if !ctx.store_bytes(env, addr, &image[..416]) {
+    if !last_byte(ctx, env, addr, Access::Write) || !ctx.store_bytes(env, addr, &image[..416]) {
         return ctx.fail(op);
     }
     op.next(ctx, env)
@@ -54,10 +71,10 @@ pub(crate) fn fxsave(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 pub(crate) fn fxrstor(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let addr = ctx.ea(&op);
     let mut image = [0u8; FXSAVE_SIZE];
-    if addr & 15 != 0 {
-        return ctx.raise(op, Exception::gp());
+    if addr & 15 != 0 && canonical(addr) {
+        return misaligned(ctx, op);
     }
-    if !ctx.load_bytes(env, addr, &mut image) {
+    if !last_byte(ctx, env, addr, Access::Read) || !ctx.load_bytes(env, addr, &mut image) {
         return ctx.fail(op);
     }
     let mut cpu = cpu_of(ctx);
@@ -89,7 +106,7 @@ pub(crate) fn save<const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
     let asked = requested(ctx);
     let used = in_use(ctx);
     let size = if asked & 4 != 0 { XSAVE_SIZE } else { YMM_OFFSET };
-    if !ctx.writable(env, addr, size as u64) {
+    if !ctx.ends(env, addr, 1, size as u64, Access::Write) || !ctx.writable(env, addr, size as u64) {
         return ctx.fail(op);
     }
     let image = xsave::xsave(&cpu_of(ctx));
@@ -103,8 +120,8 @@ pub(crate) fn save<const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
         let Some(old) = ctx.load::<u64>(env, addr.wrapping_add(HEADER)) else { return ctx.fail(op) };
         header[..8].copy_from_slice(&(old & !asked | asked & used).to_le_bytes());
     }
+    let mxcsr = if KIND == 2 { header[0] & 2 != 0 } else { asked & 6 != 0 };
     let header = &header[..if KIND == 2 { 16 } else { 8 }];
-    let mxcsr = asked & if KIND == 2 { 2 } else { 6 } != 0;
     let parts: [(bool, usize, &[u8]); 6] = [
         (write & 1 != 0, 0, &image[..24]),
         (write & 1 != 0, 32, &image[32..160]),
@@ -130,7 +147,7 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let asked = requested(ctx);
     let mut image = [0u8; XSAVE_SIZE];
     let size = if asked & 4 != 0 { XSAVE_SIZE } else { YMM_OFFSET };
-    if !ctx.load_bytes(env, addr, &mut image[..size]) {
+    if !ctx.ends(env, addr, 1, size as u64, Access::Read) || !ctx.load_bytes(env, addr, &mut image[..size]) {
         return ctx.fail(op);
     }
     let mut word = [0u8; 8];
@@ -139,7 +156,8 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     word.copy_from_slice(&image[520..528]);
     let layout = u64::from_le_bytes(word);
     if layout & COMPACT != 0 {
-        if layout & !COMPACT & !XFEATURES != 0 || used & !layout != 0 {
+        let reserved = image[528..576].iter().any(|byte| *byte != 0);
+        if layout & !COMPACT & !XFEATURES != 0 || used & !layout != 0 || reserved {
             return ctx.raise(op, Exception::gp());
         }
         // The same places as in the standard format, since there is one extended component; but MXCSR belongs to SSE.

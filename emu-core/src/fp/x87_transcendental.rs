@@ -10,7 +10,7 @@ use super::soft::{Wide, shift_right_sticky};
 use super::x87::{
     Class, Operand, Outcome, denormal_stop, infinity, one, pack, propagate, propagate_one, unpack, zero,
 };
-use super::{Control, ZE};
+use super::{Control, PE, UE, ZE};
 use crate::cpu::F80;
 
 const PI: u128 = 0xc90f_daa2_2168_c234_c4c6_628b_80dc_1cd1;
@@ -315,10 +315,11 @@ pub fn exp2_minus_1(cw: Control, a: F80) -> Outcome {
             }
             if wide.exp == 0 && wide.sig == ONE_127 {
                 let half = F80 { mantissa: 1 << 63, sign_exp: 0xbffe };
-                return Outcome::exact(if x.sign { half } else { a }, 0);
+                // Exact, and yet inexact and rounded up to AMD's processors.
+                return Outcome { value: if x.sign { half } else { a }, raised: PE, up: !x.sign };
             }
             if wide.exp >= 0 {
-                return Outcome::exact(a, 0);
+                return Outcome::exact(a, PE);
             }
             inexact(cw, exp_minus_1(multiply(wide, Wide { sign: false, exp: -1, sig: LN2 })), x.flag())
         }
@@ -380,7 +381,12 @@ fn times_log(cw: Control, y: Operand, value: Option<(Wide, bool)>, zero_sign: bo
         (None, Class::Infinity) => Outcome::invalid(),
         (None, _) => Outcome::exact(zero(y.sign ^ zero_sign), raised),
         (Some((log, _)), Class::Infinity) => signed_infinity(y.sign ^ log.sign, raised),
-        (Some((log, true)), Class::Finite(factor)) => pack(cw, log.mul(factor), 64, raised),
+        (Some((log, true)), Class::Finite(factor)) => {
+            // AMD's processors call exact logarithms inexact.
+            let out = pack(cw, log.mul(factor), 64, raised);
+            let tiny = if out.value.sign_exp & 0x7fff == 0 { UE } else { 0 };
+            Outcome { raised: out.raised | PE | tiny, ..out }
+        }
         (Some((log, false)), Class::Finite(factor)) => inexact(cw, multiply(log, factor), raised),
         (Some((log, _)), _) => Outcome::exact(zero(y.sign ^ log.sign), raised),
     }

@@ -1,8 +1,12 @@
 //! Tells what differs between two states after the same instruction, leaving out what is undefined.
 
 use super::{After, Case, End, READ_ONLY};
-use emu_core::cpu::F80;
-use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, RflagsBits};
+use emu_core::cpu::{Cpu, F80};
+use iced_x86::{Code, Instruction, Mnemonic, OpKind, Register, RflagsBits};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether undefined flags are compared too.
+pub static STRICT: AtomicBool = AtomicBool::new(false);
 
 /// What the architecture leaves open about an instruction.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,10 +25,71 @@ pub struct Open {
     pub status: u16,
 }
 
-/// Decodes the instruction of a case.
+/// Decodes the last instruction of a case.
 #[must_use]
 pub fn decode(case: &Case) -> Instruction {
-    Decoder::with_ip(64, &case.bytes, case.before.rip, DecoderOptions::NONE).decode()
+    case.instructions().last().copied().unwrap_or_default()
+}
+
+/// The address of the memory operand of an instruction; 0 if it has none.
+#[must_use]
+pub fn address(instruction: &Instruction, cpu: &Cpu) -> u64 {
+    let operand = (0..instruction.op_count()).find(|i| {
+        !matches!(
+            instruction.op_kind(*i),
+            OpKind::Register
+                | OpKind::Immediate8
+                | OpKind::Immediate8_2nd
+                | OpKind::Immediate16
+                | OpKind::Immediate32
+                | OpKind::Immediate64
+                | OpKind::Immediate8to16
+                | OpKind::Immediate8to32
+                | OpKind::Immediate8to64
+                | OpKind::Immediate32to64
+        )
+    });
+    let value = |register: Register, _, _| match register {
+        Register::RIP => Some(cpu.rip),
+        Register::CS | Register::DS | Register::ES | Register::SS => Some(0),
+        Register::FS => Some(cpu.fs_base),
+        Register::GS => Some(cpu.gs_base),
+        _ => super::generate::general(register)
+            .map(|i| if register.size() == 4 { cpu.regs[i] & 0xffff_ffff } else { cpu.regs[i] }),
+    };
+    operand.and_then(|operand| instruction.virtual_address(operand, 0, value)).unwrap_or(0)
+}
+
+/// Which results of a form are open, whatever its operands; `None` if none are.
+#[must_use]
+pub fn open_form(instruction: &Instruction) -> Option<Open> {
+    let mut open = Open::default();
+    match instruction.mnemonic() {
+        Mnemonic::Fsin
+        | Mnemonic::Fcos
+        | Mnemonic::Fsincos
+        | Mnemonic::Fptan
+        | Mnemonic::Fpatan
+        | Mnemonic::F2xm1
+        | Mnemonic::Fyl2x
+        | Mnemonic::Fyl2xp1 => {
+            open.transcendental = true;
+            // Results are one unit apart: underflow, C1, and the summary of them.
+            open.status = 0x8290;
+        }
+        Mnemonic::Fcomi | Mnemonic::Fcomip | Mnemonic::Fucomi | Mnemonic::Fucomip => open.status = 0x200,
+        Mnemonic::Ffree | Mnemonic::Ffreep | Mnemonic::Fxtract => open.status = 0x4700,
+        Mnemonic::Rcpps
+        | Mnemonic::Rcpss
+        | Mnemonic::Rsqrtps
+        | Mnemonic::Rsqrtss
+        | Mnemonic::Vrcpps
+        | Mnemonic::Vrcpss
+        | Mnemonic::Vrsqrtps
+        | Mnemonic::Vrsqrtss => open.approximate = true,
+        _ => return None,
+    }
+    Some(open)
 }
 
 const FLAGS: [(u32, u64); 6] = [
@@ -41,38 +106,17 @@ const FLAGS: [(u32, u64); 6] = [
 pub fn open(case: &Case) -> Open {
     let instruction = decode(case);
     let undefined = instruction.rflags_undefined();
-    let mut open = Open::default();
+    let mut open = open_form(&instruction).unwrap_or_default();
+    let strict = STRICT.load(Ordering::Relaxed);
     for (bit, flag) in FLAGS {
-        if undefined & bit != 0 {
+        if undefined & bit != 0 && !strict {
             open.flags |= flag;
         }
     }
     let count = case.before.regs[1] & 0xff;
     match instruction.mnemonic() {
-        Mnemonic::Fsin
-        | Mnemonic::Fcos
-        | Mnemonic::Fsincos
-        | Mnemonic::Fptan
-        | Mnemonic::Fpatan
-        | Mnemonic::F2xm1
-        | Mnemonic::Fyl2x
-        | Mnemonic::Fyl2xp1 => {
-            open.transcendental = true;
-            // Exact results are inexact to some processors: precision, underflow, C1, and the summary of them.
-            open.status = 0x82b0;
-            open.x87 = instruction.mnemonic() == Mnemonic::Fyl2xp1 && out_of_range(case);
-        }
-        Mnemonic::Fcomi | Mnemonic::Fcomip | Mnemonic::Fucomi | Mnemonic::Fucomip => open.status = 0x200,
-        Mnemonic::Ffree | Mnemonic::Ffreep | Mnemonic::Fxtract => open.status = 0x4700,
+        Mnemonic::Fyl2xp1 => open.x87 = out_of_range(case),
         Mnemonic::Pause => open.destination = case.bytes.iter().any(|byte| byte & 0xf1 == 0x41),
-        Mnemonic::Rcpps
-        | Mnemonic::Rcpss
-        | Mnemonic::Rsqrtps
-        | Mnemonic::Rsqrtss
-        | Mnemonic::Vrcpps
-        | Mnemonic::Vrcpss
-        | Mnemonic::Vrsqrtps
-        | Mnemonic::Vrsqrtss => open.approximate = true,
         Mnemonic::Shld | Mnemonic::Shrd => {
             let count = if instruction.op2_kind() == iced_x86::OpKind::Immediate8 {
                 u64::from(instruction.immediate8())
@@ -92,7 +136,7 @@ pub fn open(case: &Case) -> Open {
             }
         }
         // The carry of a shift by more than the width of a small operand.
-        Mnemonic::Shl | Mnemonic::Shr | Mnemonic::Sal => open.flags |= 0x10,
+        Mnemonic::Shl | Mnemonic::Shr | Mnemonic::Sal if !strict => open.flags |= 0x10,
         _ => {}
     }
     open
@@ -129,9 +173,26 @@ fn close(a: F80, b: F80, open: Open) -> bool {
 #[must_use]
 pub fn differences(case: &Case, host: &After, ours: &After) -> Vec<String> {
     let mut parts = Vec::new();
-    let masked_store = matches!(decode(case).mnemonic(), Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu);
+    let instruction = decode(case);
+    let masked_store = matches!(instruction.mnemonic(), Mnemonic::Maskmovdqu | Mnemonic::Vmaskmovdqu);
     if masked_store && matches!(host.end, End::Fault { .. }) && ours.end == End::Done {
         // Processors differ about faults of bytes that the mask leaves out.
+        return parts;
+    }
+    let wide_far_call =
+        instruction.is_call_far_indirect() && case.bytes.iter().any(|byte| byte & 0xf8 == 0x48);
+    if wide_far_call {
+        // AMD's processors push 64 bits then, though they read only 48.
+        return parts;
+    }
+    if host.cpu.mxcsr & 0x2_0000 != 0 {
+        // AMD's mask of misalignment exceptions, a feature of its own.
+        return parts;
+    }
+    let vector = |end: &End| if let End::Fault { vector, .. } = end { *vector } else { 0 };
+    if instruction.is_invalid() && case.bytes.len() == 15 && (vector(&host.end), vector(&ours.end)) == (13, 6)
+    {
+        // Processors find out how long an instruction is before they find out that there is none.
         return parts;
     }
     if visible(&host.end) != visible(&ours.end) {
@@ -149,11 +210,25 @@ pub fn differences(case: &Case, host: &After, ours: &After) -> Vec<String> {
     }
     // A fault leaves even undefined flags alone.
     let undefined = if host.end == End::Done { open.flags } else { 0 };
-    if (host.cpu.rflags ^ ours.cpu.rflags) & 0xcd5 & !undefined != 0 {
+    if (host.cpu.rflags ^ ours.cpu.rflags) & 0x24_4cd5 & !undefined != 0 {
         parts.push("rflags".to_owned());
     }
     if host.cpu.mxcsr != ours.cpu.mxcsr {
         parts.push("mxcsr".to_owned());
+    }
+    for (name, a, b) in
+        [("fsbase", host.cpu.fs_base, ours.cpu.fs_base), ("gsbase", host.cpu.gs_base, ours.cpu.gs_base)]
+    {
+        if a != b {
+            parts.push(name.to_owned());
+        }
+    }
+    for (i, name) in [(0, "es"), (3, "ds"), (4, "fs"), (5, "gs")] {
+        // A return from the kernel leaves no level in a null selector.
+        let plain = |s: u16| if s & 0xfffc == 0 { 0 } else { s };
+        if plain(host.cpu.selectors[i]) != plain(ours.cpu.selectors[i]) {
+            parts.push(name.to_owned());
+        }
     }
     let (x, y) = (&host.cpu.x87, &ours.cpu.x87);
     let control = |x: u16| x | 0x40;
@@ -179,9 +254,20 @@ pub fn differences(case: &Case, host: &After, ours: &After) -> Vec<String> {
             }
         }
     }
-    if host.image != ours.image && !open.destination {
-        let at = host.image.0.iter().zip(ours.image.0.iter()).position(|(a, b)| a != b).unwrap_or(0);
-        parts.push(format!("[{:#x}]", case.region + READ_ONLY + at as u64));
+    // XSAVEOPT leaves out what it knows to be in memory.
+    let optimised = matches!(instruction.mnemonic(), Mnemonic::Xsaveopt | Mnemonic::Xsaveopt64);
+    if host.image != ours.image && !open.destination && !optimised {
+        // What MXCSR may hold stands in the images of the vector state.
+        let mask = if decode(case).op_code().is_save_restore() {
+            address(&instruction, &case.before).wrapping_add(28).wrapping_sub(case.region + READ_ONLY)
+        } else {
+            u64::MAX
+        };
+        let bytes = host.image.0.iter().zip(ours.image.0.iter()).enumerate();
+        let mut bytes = bytes.filter(|(at, (a, b))| a != b && (*at as u64).wrapping_sub(mask) >= 4);
+        if let Some((at, _)) = bytes.next() {
+            parts.push(format!("[{:#x}]", case.region + READ_ONLY + at as u64));
+        }
     }
     parts
 }

@@ -1,220 +1,18 @@
 //! Makes cases: the bytes of an instruction of a given form, operands that point at the data pages or deliberately
 //! not, and a state full of edges.
 //!
-//! **Invariant**: no case can leave the worker's region other than by a fault, or run a second instruction of its own.
+//! **Invariant**: no case can leave the worker's region other than by a fault, or run an instruction that is not in its
+//! bytes.
 
+use super::encode::{encode, judged, spoil};
 use super::values::Random;
-use super::{CODE_PAGE, Case, READ_ONLY, WRITABLE};
+use super::{CODE_PAGE, Case, READ_ONLY, WRITABLE, compare, machine, special};
 use emu_core::cpu::{Cpu, CpuModel, X87};
+use emu_core::decode::OPTIONS;
 use iced_x86::{
-    Code, ConstantOffsets, Decoder, DecoderOptions, EncodingKind, FlowControl, Instruction,
-    InstructionInfoFactory, MandatoryPrefix, Mnemonic, OpCodeOperandKind, OpCodeTableKind, OpKind, Register,
-    UsedMemory,
+    Code, ConstantOffsets, Decoder, DecoderError, EncodingKind, FlowControl, Instruction,
+    InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory,
 };
-
-/// Whether the judge can run this form: it needs nothing from the system and returns to us.
-#[must_use]
-pub fn judged(code: Code) -> bool {
-    use Mnemonic as M;
-    let info = code.op_code();
-    // Not decoded with the options of this project, or not in 64-bit mode of any processor of today.
-    let foreign = info
-        .op_kinds()
-        .iter()
-        .any(|kind| matches!(kind, OpCodeOperandKind::br16_1 | OpCodeOperandKind::br16_2))
-        || format!("{code:?}").contains("KNC");
-    let encoding = matches!(info.encoding(), EncodingKind::Legacy | EncodingKind::VEX);
-    let far = info.op_kinds().iter().any(|kind| {
-        matches!(
-            kind,
-            OpCodeOperandKind::farbr2_2
-                | OpCodeOperandKind::farbr4_2
-                | OpCodeOperandKind::seg_reg
-                | OpCodeOperandKind::seg_rSI
-        )
-    });
-    let far = far
-        && !matches!(code.mnemonic(), M::Lodsb | M::Lodsw | M::Lodsd | M::Lodsq)
-        && !matches!(
-            code.mnemonic(),
-            M::Movsb | M::Movsw | M::Movsd | M::Movsq | M::Cmpsb | M::Cmpsw | M::Cmpsd | M::Cmpsq
-        );
-    encoding
-        && info.is_instruction()
-        && info.mode64()
-        && !info.is_privileged()
-        && !info.is_save_restore()
-        && !info.is_input_output()
-        && !info.fwait()
-        && !far
-        && !foreign
-        && !matches!(
-            code.mnemonic(),
-            M::INVALID
-                | M::Int
-                | M::Int1
-                | M::Int3
-                | M::Into
-                | M::Syscall
-                | M::Sysenter
-                | M::Iret
-                | M::Iretd
-                | M::Iretq
-                | M::Retf
-                | M::Rdtsc
-                | M::Rdtscp
-                | M::Rdrand
-                | M::Rdseed
-                | M::Rdpid
-                | M::Rdpmc
-                | M::Cpuid
-                | M::Xgetbv
-                | M::Xsetbv
-                | M::Fnsave
-                | M::Fnstenv
-                | M::Fldenv
-                | M::Frstor
-                | M::Fxsave
-                | M::Fxsave64
-                | M::Fxrstor
-                | M::Fxrstor64
-                | M::Popf
-                | M::Popfd
-                | M::Popfq
-                | M::Pushf
-                | M::Pushfd
-                | M::Pushfq
-                | M::Wrfsbase
-                | M::Wrgsbase
-                | M::Rdfsbase
-                | M::Rdgsbase
-                | M::Lsl
-                | M::Lar
-                | M::Verr
-                | M::Verw
-                | M::Str
-                | M::Sldt
-                | M::Smsw
-                | M::Sgdt
-                | M::Sidt
-                | M::Lgdt
-                | M::Lidt
-                | M::Lss
-                | M::Lfs
-                | M::Lgs
-                | M::Rdpkru
-                | M::Wrpkru
-                | M::Monitor
-                | M::Mwait
-                | M::Monitorx
-                | M::Mwaitx
-                | M::Clzero
-                | M::Vmcall
-                | M::Vmmcall
-                | M::Xbegin
-                | M::Xabort
-                | M::Xend
-                | M::Xtest
-                | M::Clac
-                | M::Stac
-        )
-        // Vendors differ about prefetches of registers.
-        && !matches!(
-            code,
-            Code::Reservednop_rm16_r16_0F0D | Code::Reservednop_rm32_r32_0F0D | Code::Reservednop_rm64_r64_0F0D
-        )
-        && !matches!(code, Code::Popw_FS | Code::Popq_FS | Code::Popw_GS | Code::Popq_GS)
-        && !matches!(code, Code::Jmp_m1616 | Code::Jmp_m1632 | Code::Jmp_m1664)
-        && !matches!(code, Code::Call_m1616 | Code::Call_m1632 | Code::Call_m1664)
-}
-
-/// Bytes that probably decode to `code`, with a random tail.
-fn encode(r: &mut Random, code: Code) -> Vec<u8> {
-    let info = code.op_code();
-    let mut bytes = Vec::with_capacity(32);
-    if info.address_size() == 32 || r.one_in(30) {
-        bytes.push(0x67);
-    }
-    if r.one_in(40) {
-        bytes.push(r.pick(&[0x2e, 0x3e, 0x26, 0x36]));
-    }
-    let in_opcode = info.op_kinds().iter().any(|kind| {
-        use OpCodeOperandKind as K;
-        matches!(kind, K::r8_opcode | K::r16_opcode | K::r32_opcode | K::r64_opcode | K::sti_opcode)
-    });
-    let mut opcode = info.op_code();
-    if in_opcode {
-        opcode |= (r.bits() & 7) as u32;
-    }
-    let map = match info.table() {
-        OpCodeTableKind::Normal => 0,
-        OpCodeTableKind::T0F => 1,
-        OpCodeTableKind::T0F38 => 2,
-        OpCodeTableKind::T0F3A => 3,
-        _ => 4,
-    };
-    let prefix = match info.mandatory_prefix() {
-        MandatoryPrefix::P66 => 1,
-        MandatoryPrefix::PF3 => 2,
-        MandatoryPrefix::PF2 => 3,
-        _ => 0,
-    };
-    if info.encoding() == EncodingKind::VEX {
-        let w = u8::from(if info.is_wig() { r.one_in(2) } else { info.w() != 0 });
-        let l = if info.is_lig() { r.bits() as u8 & 1 } else { info.l() as u8 };
-        let vvvv = if r.one_in(2) { 15 } else { r.bits() as u8 & 15 };
-        let last = vvvv << 3 | l << 2 | prefix;
-        let rxb = r.bits() as u8 & 0xe0;
-        if map == 1 && w == 0 && r.one_in(2) {
-            bytes.extend([0xc5, rxb & 0x80 | last]);
-        } else {
-            bytes.extend([0xc4, rxb | map, w << 7 | last]);
-        }
-    } else {
-        if info.operand_size() == 16 {
-            bytes.push(0x66);
-        }
-        if info.can_use_lock_prefix() && r.one_in(4) {
-            bytes.push(0xf0);
-        }
-        if info.can_use_rep_prefix() && r.one_in(2) {
-            bytes.push(0xf3);
-        } else if info.can_use_repne_prefix() && r.one_in(3) {
-            bytes.push(0xf2);
-        }
-        if prefix != 0 {
-            bytes.push([0, 0x66, 0xf3, 0xf2][usize::from(prefix)]);
-        }
-        let wide = info.operand_size() == 64 && !(info.default_op_size64() || info.force_op_size64());
-        let wide = wide || info.w() == 1;
-        if wide || r.one_in(2) {
-            let extra = if r.one_in(2) { r.bits() as u8 & 7 } else { 0 };
-            let ignored = (info.force_op_size64() || info.operand_size() == 0) && r.one_in(8);
-            bytes.push(0x40 | u8::from(wide || ignored) << 3 | extra);
-        }
-        match map {
-            1 => bytes.push(0x0f),
-            2 => bytes.extend([0x0f, 0x38]),
-            3 => bytes.extend([0x0f, 0x3a]),
-            _ => {}
-        }
-    }
-    if info.op_code_len() == 2 {
-        bytes.push((opcode >> 8) as u8);
-    }
-    bytes.push(opcode as u8);
-    let modrm = bytes.len();
-    for _ in 0..12 {
-        bytes.push(r.bits() as u8);
-    }
-    if info.group_index() >= 0 {
-        bytes[modrm] = bytes[modrm] & !0x38 | (info.group_index() as u8) << 3;
-    }
-    if info.rm_group_index() >= 0 {
-        bytes[modrm] = bytes[modrm] & !0xc7 | 0xc0 | info.rm_group_index() as u8;
-    }
-    bytes
-}
 
 /// Makes cases for one worker.
 #[derive(Debug)]
@@ -223,10 +21,17 @@ pub struct Generator {
     pub random: Random,
     region: u64,
     info: InstructionInfoFactory,
+    /// Forms that may stand before another in a sequence; empty: no sequences.
+    plain: Vec<Code>,
+    /// Whether some encodings are spoiled.
+    spoils: bool,
 }
 
+/// Registers that point at data in a sequence.
+const POINTERS: [usize; 7] = [3, 4, 5, 6, 7, 12, 13];
+
 /// Index of a general register in the order of the instruction set, of any width.
-fn general(register: Register) -> Option<usize> {
+pub(super) fn general(register: Register) -> Option<usize> {
     let full = register.full_register();
     (Register::RAX..=Register::R15).contains(&full).then(|| full as usize - Register::RAX as usize)
 }
@@ -237,18 +42,51 @@ impl Generator {
     pub fn new(seed: u64, index: u64) -> Self {
         let mut random = Random(seed);
         random.0 ^= Random(index).bits();
-        Generator { random, region: super::region_of(index), info: InstructionInfoFactory::new() }
+        Generator {
+            random,
+            region: super::region_of(index),
+            info: InstructionInfoFactory::new(),
+            plain: Vec::new(),
+            spoils: false,
+        }
+    }
+
+    /// Makes sequences and spoiled encodings too; `codes` are the forms to make sequences of.
+    pub fn mix(&mut self, codes: &[Code]) {
+        self.plain = codes.iter().copied().filter(|code| judged(*code) && plain(*code)).collect();
+        self.spoils = true;
     }
 
     /// A case for `code`; `None` if no bytes for it were found.
     pub fn case(&mut self, code: Code) -> Option<Case> {
+        if !self.plain.is_empty()
+            && self.random.one_in(6)
+            && let Some(case) = self.sequence(code)
+        {
+            return Some(case);
+        }
         for _ in 0..60 {
             let mut bytes = encode(&mut self.random, code);
             let rip = self.rip();
-            let mut decoder = Decoder::with_ip(64, &bytes, rip, DecoderOptions::NONE);
+            let spoiled = self.spoils && self.random.one_in(16);
+            if spoiled {
+                spoil(&mut self.random, &mut bytes);
+            }
+            bytes.truncate(15);
+            let mut decoder = Decoder::with_ip(64, &bytes, rip, OPTIONS);
             let instruction = decoder.decode();
             if instruction.code() != code {
-                continue;
+                let long = decoder.last_error() == DecoderError::NoMoreBytes;
+                if spoiled && instruction.is_invalid() && (!long || bytes.len() == 15) {
+                    if rip & 0xfff > 0xf00 || lenient(code) {
+                        continue;
+                    }
+                    let before = self.state(rip);
+                    return Some(Case { region: self.region, bytes, before, memory: Vec::new() });
+                }
+                if !(spoiled && judged(instruction.code()) && machine::implemented(instruction.code())) {
+                    continue;
+                }
             }
             let offsets = decoder.get_constant_offsets(&instruction);
             bytes.truncate(instruction.len());
@@ -299,6 +137,12 @@ impl Generator {
         cpu.rip = rip;
         cpu.regs = std::array::from_fn(|_| r.integer());
         cpu.rflags |= r.bits() & 0x8d5;
+        if r.one_in(16) {
+            cpu.rflags |= 0x4_0000;
+        }
+        cpu.fs_base = self.base();
+        cpu.gs_base = self.base();
+        let r = &mut self.random;
         if r.one_in(6) {
             cpu.rflags |= 0x400;
         }
@@ -314,6 +158,17 @@ impl Generator {
         };
         cpu.x87 = Self::x87(r);
         cpu
+    }
+
+    /// A base of a segment.
+    fn base(&mut self) -> u64 {
+        let r = &mut self.random;
+        match r.below(4) {
+            0 => self.region + r.below(0x8000),
+            1 => r.below(0x2000_0000),
+            2 => (r.integer().cast_signed() << 16 >> 16).cast_unsigned(),
+            _ => (r.bits().cast_signed() << 16 >> 16).cast_unsigned(),
+        }
     }
 
     fn x87(r: &mut Random) -> X87 {
@@ -357,13 +212,31 @@ impl Generator {
         }
         self.limit_bit_offset(instruction, &mut cpu);
         for operand in &used {
-            if matches!(operand.segment(), Register::FS | Register::GS) {
+            let target = self.target();
+            let segment = match operand.segment() {
+                Register::FS => cpu.fs_base,
+                Register::GS => cpu.gs_base,
+                _ => 0,
+            };
+            let offset = target.wrapping_sub(segment);
+            // AMD's processors look at the offset by itself.
+            if segment != 0 && (offset.cast_signed() << 16 >> 16).cast_unsigned() != offset {
                 return None;
             }
-            let target = self.target();
-            self.aim(operand, target, instruction, offsets, &mut bytes, &mut cpu)?;
+            let fixed = general(operand.base()).is_none() && general(operand.index()).is_none();
+            if segment != 0 && fixed && offset.wrapping_sub(self.region) >= super::REGION / 16 {
+                return None;
+            }
+            self.aim(operand, offset, instruction, offsets, &mut bytes, &mut cpu)?;
             memory.extend(self.contents(target));
         }
+        let vector = instruction.op_code().encoding() != EncodingKind::Legacy
+            || used.iter().any(|operand| operand.vsib_size() != 0);
+        if vector {
+            cpu.rflags &= !0x4_0000;
+        }
+        let operand = compare::address(instruction, &cpu);
+        special::prepare(&mut self.random, instruction, self.region, operand, &mut cpu, &mut memory);
         self.steer(instruction, &mut cpu, &mut memory)?;
         Some(Case { region: self.region, bytes, before: cpu, memory })
     }
@@ -517,9 +390,9 @@ impl Generator {
             {
                 // Operands stand 32 bytes in, plus what alignment took.
                 let start = *start;
-                for at in (0..bytes.len() - 8).step_by(1) {
+                for at in 0..bytes.len().saturating_sub(8) {
                     let here = start + at as u64;
-                    if here == self.indirect_operand(instruction, cpu) {
+                    if here == indirect_operand(instruction, cpu) {
                         bytes[at..at + 8].copy_from_slice(&address.to_le_bytes());
                     }
                 }
@@ -529,17 +402,141 @@ impl Generator {
         (direct == 0 || !own.contains(&direct)).then_some(())
     }
 
-    fn indirect_operand(&self, instruction: &Instruction, cpu: &Cpu) -> u64 {
-        if instruction.flow_control() == FlowControl::Return {
-            return cpu.regs[4];
+    /// Some plain instructions, then one of the form `code`.
+    fn sequence(&mut self, code: Code) -> Option<Case> {
+        let last = code.op_code();
+        if last.can_use_rep_prefix() || matches!(code.mnemonic(), Mnemonic::Shld | Mnemonic::Shrd) {
+            return None;
         }
-        instruction
-            .virtual_address(0, 0, |register, _, _| match register {
-                Register::RIP => Some(cpu.rip),
-                Register::CS | Register::DS | Register::ES | Register::SS => Some(0),
-                _ => general(register)
-                    .map(|i| if register.size() == 4 { cpu.regs[i] & 0xffff_ffff } else { cpu.regs[i] }),
-            })
-            .unwrap_or(0)
+        let rip = self.region + CODE_PAGE + 0x800 + self.random.below(64);
+        let mut cpu = self.state(rip);
+        cpu.rflags &= !0x4_0000;
+        let mut memory = Vec::new();
+        for register in POINTERS {
+            let target = self.region + WRITABLE + 0x100 + 0x40 * self.random.below(0x60);
+            cpu.regs[register] = target;
+            memory.extend(self.contents(target));
+        }
+        let mut bytes = Vec::new();
+        let mut written = 0u16;
+        let length = 1 + self.random.below(5);
+        for i in 0..=length {
+            let code = if i == length { code } else { self.pick_plain() };
+            let (more, writes) = self.link(code, cpu.rip + bytes.len() as u64, written, i == length)?;
+            written |= writes;
+            bytes.extend(more);
+        }
+        Some(Case { region: self.region, bytes, before: cpu, memory })
     }
+
+    fn pick_plain(&mut self) -> Code {
+        let i = self.random.below(self.plain.len() as u64) as usize;
+        self.plain[i]
+    }
+
+    /// One instruction of a sequence, and the registers that no longer point at data behind it.
+    fn link(&mut self, code: Code, rip: u64, written: u16, last: bool) -> Option<(Vec<u8>, u16)> {
+        for _ in 0..40 {
+            let mut bytes = encode(&mut self.random, code);
+            let instruction = Decoder::with_ip(64, &bytes, rip, OPTIONS).decode();
+            if instruction.code() != code || instruction.has_rep_prefix() || instruction.has_repne_prefix() {
+                continue;
+            }
+            if last && !plain(code) && instruction.flow_control() != FlowControl::ConditionalBranch {
+                return None;
+            }
+            let direct = instruction.near_branch_target();
+            if direct.wrapping_sub(rip).wrapping_add(128) < 256 {
+                continue;
+            }
+            let info = self.info.info(&instruction);
+            let near = info.used_memory().iter().all(|operand| {
+                operand.index() == Register::None
+                    && operand.vsib_size() == 0
+                    && operand.base().size() == 8
+                    && (-0x100..0x100).contains(&operand.displacement().cast_signed())
+                    && !matches!(operand.segment(), Register::FS | Register::GS)
+                    && general(operand.base()).is_some_and(|i| POINTERS.contains(&i) && written >> i & 1 == 0)
+            });
+            if !near {
+                continue;
+            }
+            let mut writes = 0u16;
+            for register in info.used_registers() {
+                if !matches!(register.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None)
+                    && let Some(i) = general(register.register())
+                    && !(i == 4 && instruction.is_stack_instruction())
+                {
+                    writes |= 1 << i;
+                }
+            }
+            bytes.truncate(instruction.len());
+            return Some((bytes, writes));
+        }
+        None
+    }
+}
+
+/// Forms of which processors take spoiled encodings too: VEX.W, LOCK.
+fn lenient(code: Code) -> bool {
+    use Mnemonic as M;
+    matches!(code.mnemonic(), M::Vpermq | M::Vpermpd | M::Verr | M::Verw)
+}
+
+/// Where an indirect branch finds its target.
+fn indirect_operand(instruction: &Instruction, cpu: &Cpu) -> u64 {
+    if instruction.flow_control() == FlowControl::Return {
+        return cpu.regs[4];
+    }
+    compare::address(instruction, cpu)
+}
+
+/// Whether an instruction of this form may stand before another: all that it leaves behind is defined.
+fn plain(code: Code) -> bool {
+    use Mnemonic as M;
+    let info = code.op_code();
+    let mut instruction = Instruction::default();
+    instruction.set_code(code);
+    instruction.flow_control() == FlowControl::Next
+        && instruction.rflags_undefined() == 0
+        && !info.is_privileged()
+        && !info.is_save_restore()
+        && !info.is_input_output()
+        && compare::open_form(&instruction).is_none()
+        && !matches!(
+            code.mnemonic(),
+            M::Fnsave
+                | M::Fnstenv
+                | M::Fldenv
+                | M::Frstor
+                | M::Popf
+                | M::Popfd
+                | M::Popfq
+                | M::Ldmxcsr
+                | M::Vldmxcsr
+                | M::Fldcw
+                | M::Wrfsbase
+                | M::Wrgsbase
+                | M::Shl
+                | M::Shr
+                | M::Sal
+                | M::Sar
+                | M::Rol
+                | M::Ror
+                | M::Rcl
+                | M::Rcr
+                | M::Shld
+                | M::Shrd
+                | M::Enter
+                | M::Leave
+                | M::Maskmovq
+                | M::Maskmovdqu
+                | M::Vmaskmovdqu
+                | M::Lar
+                | M::Lsl
+                | M::Lss
+                | M::Lfs
+                | M::Lgs
+        )
+        && !(code.mnemonic() == M::Pop && format!("{code:?}").contains("rm"))
 }

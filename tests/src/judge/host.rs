@@ -48,6 +48,80 @@ struct Control {
     trap: u64,
     error: u64,
     cr2: u64,
+    host_fs: u64,
+    host_gs: u64,
+}
+
+/// What of the processor a signal frame does not hold.
+mod hidden {
+    use std::arch::asm;
+
+    /// `HWCAP2_FSGSBASE` (arch/x86/include/uapi/asm/hwcap2.h).
+    const FSGSBASE: u64 = 2;
+
+    /// Whether programs may use RDFSBASE and its kin.
+    pub(super) fn available() -> bool {
+        // SAFETY: no memory is involved.
+        unsafe { libc::getauxval(libc::AT_HWCAP2) & FSGSBASE != 0 }
+    }
+
+    /// The bases of fs and gs.
+    #[inline(always)]
+    pub(super) fn bases() -> (u64, u64) {
+        let (fs, gs): (u64, u64);
+        // SAFETY: reads registers; `available` was asked before the first case.
+        unsafe {
+            asm!("rdfsbase {}", "rdgsbase {}", out(reg) fs, out(reg) gs, options(nomem, nostack, preserves_flags));
+        }
+        (fs, gs)
+    }
+
+    /// Sets the bases of fs and gs.
+    ///
+    /// # Safety
+    /// Until they are set back nothing may look at thread-local data. Both are canonical.
+    #[inline(always)]
+    pub(super) unsafe fn set_bases(fs: u64, gs: u64) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            asm!("wrfsbase {}", "wrgsbase {}", in(reg) fs, in(reg) gs, options(nostack, preserves_flags));
+        }
+    }
+
+    /// Selectors in the order of [`emu_core::cpu::Cpu::selectors`], code and stack as they always are.
+    #[inline(always)]
+    pub(super) fn selectors() -> [u16; 6] {
+        let mut s = emu_core::cpu::SELECTORS;
+        // SAFETY: reads registers.
+        unsafe {
+            asm!("mov {0:x}, es", "mov {1:x}, ds", "mov {2:x}, fs", "mov {3:x}, gs",
+                out(reg) s[0], out(reg) s[3], out(reg) s[4], out(reg) s[5],
+                options(nomem, nostack, preserves_flags));
+        }
+        s
+    }
+
+    /// Clears the selectors of data, and with them the bases of fs and gs.
+    ///
+    /// # Safety
+    /// The bases must be set back.
+    #[inline(always)]
+    pub(super) unsafe fn clear_selectors() {
+        // SAFETY: the null selector may be loaded; the caller sets the bases back.
+        unsafe {
+            asm!("mov es, {0:x}", "mov ds, {0:x}", "mov fs, {0:x}", "mov gs, {0:x}", in(reg) 0u64,
+                options(nostack, preserves_flags));
+        }
+    }
+
+    /// Clears alignment check, nested task and ID: a handler inherits them.
+    #[inline(always)]
+    pub(super) fn clear_flags() {
+        // SAFETY: below the red zone; the flags are none the compiler uses.
+        unsafe {
+            asm!("sub rsp, 128", "pushfq", "and qword ptr [rsp], ~0x244000", "popfq", "add rsp, 128");
+        }
+    }
 }
 
 /// General registers in the order of the instruction set, as indices into `gregs`.
@@ -69,8 +143,10 @@ const GREGS: [i32; 16] = [
     libc::REG_R14,
     libc::REG_R15,
 ];
-/// Flags that a case may set and look at: status and direction.
-const FLAGS: u64 = 0xcd5;
+/// Flags that a case may set: status, direction, alignment check.
+const FLAGS: u64 = 0x4_0cd5;
+/// Flags that a case may look at: besides, nested task and ID.
+const SEEN: u64 = 0x24_4cd5;
 
 /// Puts `cpu` into a signal frame.
 ///
@@ -117,7 +193,7 @@ unsafe fn take(cpu: &mut Cpu, gregs: &[i64; 23], xs: *const u8) {
         *value = gregs[at as usize].cast_unsigned();
     }
     cpu.rip = gregs[libc::REG_RIP as usize].cast_unsigned();
-    cpu.rflags = cpu.rflags & !FLAGS | gregs[libc::REG_EFL as usize].cast_unsigned() & FLAGS;
+    cpu.rflags = cpu.rflags & !SEEN | gregs[libc::REG_EFL as usize].cast_unsigned() & SEEN;
     // SAFETY: all offsets lie in the area.
     unsafe {
         let components = xs.add(xsave::HEADER).cast::<u64>().read_unaligned();
@@ -152,6 +228,9 @@ unsafe fn take(cpu: &mut Cpu, gregs: &[i64; 23], xs: *const u8) {
 }
 
 extern "C" fn handler(signal: i32, _info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    hidden::clear_flags();
+    let (fs, gs) = hidden::bases();
+    let selectors = hidden::selectors();
     let local = 0u8;
     let region = (&raw const local).addr() as u64 & !(REGION - 1);
     let control = ptr::with_exposed_provenance_mut::<Control>((region + CONTROL) as usize);
@@ -170,8 +249,16 @@ extern "C" fn handler(signal: i32, _info: *mut libc::siginfo_t, context: *mut li
                 ptr::copy_nonoverlapping(xs, control.xsave.as_mut_ptr(), size);
                 put(&control.guest, &mut frame.uc_mcontext.gregs, xs);
                 control.phase = Phase::Running;
+                (control.host_fs, control.host_gs) = (fs, gs);
+                hidden::set_bases(control.guest.fs_base, control.guest.gs_base);
             }
             Phase::Running if control.magic == MAGIC => {
+                if selectors != emu_core::cpu::SELECTORS {
+                    hidden::clear_selectors();
+                }
+                hidden::set_bases(control.host_fs, control.host_gs);
+                (control.guest.fs_base, control.guest.gs_base) = (fs, gs);
+                control.guest.selectors = selectors;
                 take(&mut control.guest, &frame.uc_mcontext.gregs, xs);
                 control.trap = frame.uc_mcontext.gregs[libc::REG_TRAPNO as usize].cast_unsigned();
                 control.error = frame.uc_mcontext.gregs[libc::REG_ERR as usize].cast_unsigned();
@@ -211,6 +298,9 @@ fn map(at: u64, length: usize, protection: i32) -> io::Result<()> {
 impl Host {
     /// Prepares the calling thread, and only it, to run cases in the region of worker `index`.
     pub fn new(index: u64) -> io::Result<Host> {
+        if !hidden::available() {
+            return Err(io::Error::other("the kernel does not let programs set the bases of fs and gs"));
+        }
         let region = super::region_of(index);
         let (rw, rwx) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC);
@@ -231,6 +321,8 @@ impl Host {
                 trap: 0,
                 error: 0,
                 cr2: 0,
+                host_fs: 0,
+                host_gs: 0,
             });
             let stack = libc::stack_t {
                 ss_sp: ptr::with_exposed_provenance_mut((region + STACK) as usize),
@@ -301,7 +393,7 @@ impl Host {
                 let page_fault = (*control).trap == 14;
                 End::Fault {
                     vector: (*control).trap as u8,
-                    error: if page_fault { (*control).error as u32 } else { 0 },
+                    error: if matches!((*control).trap, 12..=14 | 17) { (*control).error as u32 } else { 0 },
                     address: if page_fault { (*control).cr2 } else { 0 },
                 }
             };

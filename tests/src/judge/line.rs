@@ -1,6 +1,7 @@
 //! One case as one line: `bytes ; before => after`.
 //!
-//! Both sides are fields `name=value`, values in hexadecimal: general registers, `rip`, `rflags`, `mxcsr`, `ymm3`
+//! Both sides are fields `name=value`, values in hexadecimal: general registers, `rip`, `rflags`, `fsbase`, `gsbase`,
+//! the selectors `es`, `ds`, `fs`, `gs`, `mxcsr`, `ymm3`
 //! (four quadwords, lowest first, joined by colons), `fcw`, `fsw`, `top`, `tags`, `fpr3` (physical, sign and exponent,
 //! colon, significand), `[address]` (bytes). What is not named before is zero, or as Linux starts a program; what
 //! is not named after is unchanged. `end=done` or `end=vector:error:address` closes the line.
@@ -34,6 +35,16 @@ fn fields(from: &Cpu, to: &Cpu) -> String {
     }
     if from.rflags != to.rflags {
         field("rflags", format!("{:x}", to.rflags));
+    }
+    for (name, old, new) in [("fsbase", from.fs_base, to.fs_base), ("gsbase", from.gs_base, to.gs_base)] {
+        if old != new {
+            field(name, format!("{new:x}"));
+        }
+    }
+    for (i, name) in [(0, "es"), (3, "ds"), (4, "fs"), (5, "gs")] {
+        if from.selectors[i] != to.selectors[i] {
+            field(name, format!("{:x}", to.selectors[i]));
+        }
     }
     if from.mxcsr != to.mxcsr {
         field("mxcsr", format!("{:x}", to.mxcsr));
@@ -140,6 +151,12 @@ fn set(cpu: &mut Cpu, memory: &mut Vec<(u64, Vec<u8>)>, field: &str) -> Option<(
     match name {
         "rip" => cpu.rip = number,
         "rflags" => cpu.rflags = number,
+        "fsbase" => cpu.fs_base = number,
+        "gsbase" => cpu.gs_base = number,
+        "es" => cpu.selectors[0] = number as u16,
+        "ds" => cpu.selectors[3] = number as u16,
+        "fs" => cpu.selectors[4] = number as u16,
+        "gs" => cpu.selectors[5] = number as u16,
         "mxcsr" => cpu.mxcsr = number as u32,
         "fcw" => cpu.x87.control = number as u16,
         "fsw" => cpu.x87.status = number as u16,

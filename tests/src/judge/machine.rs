@@ -1,7 +1,7 @@
 //! Runs one instruction on the interpreter.
 
 use super::{After, CODE_PAGE, Case, DATA_SIZE, End, Image, READ_ONLY, WRITABLE};
-use emu_core::cpu::{Cpu, CpuModel};
+use emu_core::cpu::{Cpu, CpuModel, Vector};
 use emu_core::engine::{Engine, Exit};
 use emu_core::mem::{Memory, OutOfMemory, PageProt, SpaceId};
 use iced_x86::Code;
@@ -47,11 +47,23 @@ impl Machine {
         if let Err(error) = written {
             return After { cpu, image, end: End::Other(format!("{error:?}")) };
         }
+        // The breakpoint behind runs too, so that whole blocks do.
         let end = loop {
-            let stop_at = cpu.icount + 1;
+            let stop_at = cpu.icount + 16;
             match self.engine.run(&mut cpu, &mut self.memory, self.space, stop_at) {
-                Exit::Budget if cpu.rip == case.before.rip && cpu.icount < MANY => {}
-                Exit::Budget => break End::Done,
+                Exit::Budget if cpu.icount < MANY => {}
+                Exit::Budget => break End::Other("it goes on and on".to_owned()),
+                Exit::Exception(e) if e.vector == Vector::Breakpoint => {
+                    cpu.rip -= 1;
+                    break End::Done;
+                }
+                Exit::Exception(e)
+                    if e.vector == Vector::PageFault
+                        && e.address == cpu.rip
+                        && cpu.rip != case.before.rip =>
+                {
+                    break End::Done;
+                }
                 Exit::Exception(e) => {
                     break End::Fault { vector: e.vector as u8, error: e.error_code, address: e.address };
                 }

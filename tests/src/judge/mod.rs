@@ -8,6 +8,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "bytes and addresses are cut out of wider integers")]
 
 pub mod compare;
+mod encode;
 pub mod generate;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod host;
@@ -17,7 +18,10 @@ pub mod line;
 pub mod machine;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod shrink;
+mod special;
 pub mod values;
+
+pub use encode::judged;
 
 use emu_core::cpu::Cpu;
 
@@ -57,12 +61,12 @@ impl std::fmt::Debug for Image {
     }
 }
 
-/// An instruction and the state before it.
+/// An instruction, or a short sequence, and the state before it.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// First address of the region it was made for.
     pub region: u64,
-    /// The instruction; what lies behind it is `int3`.
+    /// The instructions; what lies behind them is `int3`.
     pub bytes: Vec<u8>,
     /// Registers; rip is the address of the instruction.
     pub before: Cpu,
@@ -71,6 +75,24 @@ pub struct Case {
 }
 
 impl Case {
+    /// The instructions: one, or those of a sequence.
+    #[must_use]
+    pub fn instructions(&self) -> Vec<iced_x86::Instruction> {
+        let options = emu_core::decode::OPTIONS;
+        let mut decoder = iced_x86::Decoder::with_ip(64, &self.bytes, self.before.rip, options);
+        let mut all = Vec::with_capacity(1);
+        while decoder.can_decode() {
+            let next = decoder.decode();
+            if next.is_invalid() {
+                all.clear();
+                all.push(next);
+                break;
+            }
+            all.push(next);
+        }
+        all
+    }
+
     /// The data pages before the instruction.
     #[must_use]
     pub fn image(&self) -> Image {

@@ -26,6 +26,21 @@ pub fn shrink(host: &mut Host, machine: &mut Machine, mut best: Mismatch) -> Mis
         }
     };
     let plain = emu_core::cpu::Cpu::new(CpuModel::V3);
+    // Leave out what of a sequence does not matter.
+    let mut nth = 0;
+    while nth + 1 < best.case.instructions().len() {
+        let all = best.case.instructions();
+        let start: usize = all[..nth].iter().map(iced_x86::Instruction::len).sum();
+        let end = start + all[nth].len();
+        attempt(&mut best, &|case| {
+            case.bytes.drain(start..end);
+        });
+        if best.case.instructions().len() == all.len() {
+            nth += 1;
+        }
+    }
+    attempt(&mut best, &|case| case.before.fs_base = 0);
+    attempt(&mut best, &|case| case.before.gs_base = 0);
     attempt(&mut best, &|case| case.before.x87 = X87::default());
     attempt(&mut best, &|case| case.before.ymm = [[0; 4]; 16]);
     attempt(&mut best, &|case| case.before.mxcsr = plain.mxcsr);
@@ -47,7 +62,7 @@ pub fn shrink(host: &mut Host, machine: &mut Machine, mut best: Mismatch) -> Mis
     attempt(&mut best, &|case| case.before.x87.status = 0);
     attempt(&mut best, &|case| case.before.x87.in_use = 0);
     attempt(&mut best, &|case| case.before.x87.in_use = 0xff);
-    for bit in [0x800, 0x400, 0x80, 0x40, 0x10, 4, 1] {
+    for bit in [0x4_0000, 0x800, 0x400, 0x80, 0x40, 0x10, 4, 1] {
         attempt(&mut best, &|case| case.before.rflags &= !bit);
     }
     for i in 0..best.case.memory.len() {

@@ -409,13 +409,6 @@ pub(crate) fn sysvipc(k: &Kernel, kind: &str) -> String {
     out
 }
 
-/// Flags of /proc/cpuinfo that each model adds to the one before.
-const FLAGS: [&str; 3] = [
-    "fpu tsc msr cx8 cmov mmx fxsr sse sse2 syscall nx rdtscp lm constant_tsc rep_good nopl cpuid",
-    "pni ssse3 cx16 sse4_1 sse4_2 popcnt lahf_lm",
-    "fma movbe xsave avx f16c rdrand abm bmi1 avx2 bmi2",
-];
-
 /// /proc/cpuinfo
 pub(crate) fn cpuinfo(k: &Kernel) -> String {
     let level = match k.config.cpu {
@@ -423,14 +416,15 @@ pub(crate) fn cpuinfo(k: &Kernel) -> String {
         CpuModel::V2 => 2,
         CpuModel::V3 => 3,
     };
-    let flags = FLAGS.get(..level).unwrap_or_default().join(" ");
+    let names: Vec<&str> = emu_core::cpu::features::names(k.config.cpu).collect();
+    let flags = names.join(" ") + " rep_good nopl cpuid";
     format!(
-        "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 60\n\
-         model name\t: emu x86-64-v{level}\nstepping\t: 1\nmicrocode\t: 0x1\ncpu MHz\t\t: 1000.000\n\
+        "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 23\nmodel\t\t: 49\n\
+         model name\t: emu x86-64-v{level}\nstepping\t: 0\nmicrocode\t: 0x1\ncpu MHz\t\t: 1000.000\n\
          cache size\t: 8192 KB\nphysical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: 0\n\
          initial apicid\t: 0\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\nwp\t\t: yes\nflags\t\t: {flags}\n\
          bugs\t\t:\nbogomips\t: 2000.00\nclflush size\t: 64\ncache_alignment\t: 64\n\
-         address sizes\t: 46 bits physical, 48 bits virtual\npower management:\n\n"
+         address sizes\t: 48 bits physical, 48 bits virtual\npower management:\n\n"
     )
 }
 

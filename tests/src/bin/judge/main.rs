@@ -1,6 +1,8 @@
 //! Compares the interpreter with the processor this runs on, one random instruction at a time.
 //!
-//! `judge [--seed N] [--count N] [--threads N] [--only SUBSTR] [--engine NAME] [--keep N]`
+//! `judge [--seed N] [--count N] [--threads N] [--only SUBSTR] [--engine NAME] [--keep N] [--strict]`
+//!
+//! `--strict` compares flags that are undefined too.
 //!
 //! `judge --lines [--seed N] [--only SUBSTR]` prints one line a form for `tests/ins`. `--all` takes forms that the
 //! interpreter does not implement too.

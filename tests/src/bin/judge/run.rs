@@ -2,8 +2,9 @@
 #![expect(clippy::print_stdout, reason = "the report goes to standard output")]
 
 use emu_core::engine::Engine;
-use emu_tests::judge::generate::{Generator, judged};
+use emu_tests::judge::generate::Generator;
 use emu_tests::judge::host::Host;
+use emu_tests::judge::judged;
 use emu_tests::judge::machine::Machine;
 use emu_tests::judge::{Mismatch, keep, line, shrink};
 use iced_x86::Code;
@@ -36,6 +37,10 @@ fn options() -> Result<Options, String> {
     while let Some(name) = arguments.next() {
         if name == "--lines" {
             options.lines = true;
+            continue;
+        }
+        if name == "--strict" {
+            emu_tests::judge::compare::STRICT.store(true, std::sync::atomic::Ordering::Relaxed);
             continue;
         }
         if name == "--all" {
@@ -75,6 +80,7 @@ fn work(options: &Options, codes: &[Code], index: u64) -> Result<Tally, String> 
     let engine = engine(&options.engine).ok_or(format!("no engine {}", options.engine))?;
     let mut machine = Machine::new(engine, index).map_err(|error| error.to_string())?;
     let mut generator = Generator::new(options.seed, index);
+    generator.mix(codes);
     let mut tally = Tally::default();
     let mut seen = BTreeMap::<(String, Vec<String>), usize>::new();
     while tally.cases < options.count / options.threads {
