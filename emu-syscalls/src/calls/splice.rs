@@ -149,8 +149,8 @@ fn gives_pages(kind: &File) -> bool {
 /// Whether a kind of file can be spliced to (has `splice_write`).
 fn takes_pages(kind: &File) -> bool {
     match kind {
-        File::Regular(_) | File::Socket(_) | File::Tty(_) | File::Stream(_) => true,
-        File::Dev(dev) => matches!(dev, DevFile::Null | DevFile::Random),
+        File::Regular(_) | File::Synth(_) | File::Socket(_) | File::Tty(_) | File::Stream(_) => true,
+        File::Dev(dev) => matches!(dev, DevFile::Null | DevFile::Zero | DevFile::Random),
         _ => false,
     }
 }
@@ -319,6 +319,10 @@ pub(crate) fn sendfile(ctx: &mut Ctx<'_>, out_fd: Fd, in_fd: Fd, offset: Addr, c
         return Err(if start.is_some() { Errno::ESPIPE } else { Errno::EINVAL }.into());
     }
     if ctx.file(to).flags & flags::O_APPEND != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    // As splice: an eventfd, say, would take eight bytes at a time for ever.
+    if !gives_pages(&ctx.file(from).kind) || pipe_of(ctx, to).is_none() && !takes_pages(&ctx.file(to).kind) {
         return Err(Errno::EINVAL.into());
     }
     let result = move_bytes(ctx, from, start, to, None, count.0.min(MAX_BYTES));

@@ -287,7 +287,10 @@ pub(crate) fn inode_flags(ctx: &mut Ctx<'_>, id: InodeId, request: u32, arg: Add
     use crate::vfs::fsflag::{APPEND, IMMUTABLE, SETTABLE};
     const GET: u32 = 0x8008_6601;
     const SET: u32 = 0x4008_6602;
-    let memory = ctx.k.vfs.super_block(ctx.k.vfs.inode(id).sb).kind == crate::vfs::SuperKind::Tmpfs;
+    // What lies on the host only has the host's flags.
+    let memory =
+        matches!(ctx.k.vfs.inode(id).kind, crate::vfs::InodeKind::Regular(_) | crate::vfs::InodeKind::Dir(_))
+            && !vfs::shared::is_shared(ctx.k, id);
     if !memory || !matches!(request, GET | SET) {
         return Err(Errno::ENOTTY.into());
     }

@@ -353,6 +353,9 @@ fn make(ctx: &mut Ctx<'_>, child: TaskId, args: &CloneArgs) -> Result<(), Stop> 
             task.sched.priority = 0;
         }
     }
+    if task.time.id != 0 {
+        k.time.frozen.insert(task.time.id);
+    }
     k.tasks.insert_at(child, task);
     k.set_user_regs(child, &regs);
     Ok(())

@@ -33,6 +33,8 @@ pub struct Clocks {
     pub timers: timer::TimerQueue,
     /// Time namespaces made so far.
     pub namespaces: u64,
+    /// Those that a task has been in: their offsets are fixed.
+    pub frozen: imbl::OrdSet<u64>,
 }
 
 /// What adjtimex(2) keeps and tells. The clock's rate is the host's whatever is asked.

@@ -243,6 +243,7 @@ fn commit(ctx: &mut Ctx<'_>, program: &Program, creds: Creds, loaded: load::Load
     let task = ctx.k.task_mut(tid);
     task.comm = comm;
     task.time = task.children_time.take().unwrap_or(task.time);
+    let namespace = task.time.id;
     task.creds = creds;
     task.clear_child_tid = 0;
     task.robust_list = (0, 0);
@@ -260,6 +261,9 @@ fn commit(ctx: &mut Ctx<'_>, program: &Program, creds: Creds, loaded: load::Load
         orig_ax: NO_SYSCALL,
         ..PtRegs::default()
     };
+    if namespace != 0 {
+        ctx.k.time.frozen.insert(namespace);
+    }
     ctx.k.set_user_regs(tid, &regs);
     Ok(())
 }

@@ -432,7 +432,7 @@ fn set_timens_offsets(k: &mut Kernel, viewer: TaskId, tid: TaskId, data: &[u8]) 
         return Err(Errno::ERANGE);
     }
     let time = k.tasks.get(tid).and_then(|task| task.children_time).ok_or(Errno::EACCES)?;
-    if k.tasks.iter().any(|(_, task)| task.time.id == time.id) {
+    if k.time.frozen.contains(&time.id) {
         return Err(Errno::EACCES);
     }
     for (boot, offset) in changes {
