@@ -319,7 +319,7 @@ fn to_the_end(machine: &mut Machine, host: &mut LiveHost) -> Result<u8> {
                 return Ok(exit_status(status));
             }
             Stopped::Report => tell_gaps(machine),
-            Stopped::Budget => bail!("the instruction count overflowed"),
+            Stopped::Budget | Stopped::HostGone => bail!("the instruction count overflowed"),
             Stopped::Deadlock(tasks) => {
                 tell_gaps(machine);
                 say("every task waits for something that can never happen:");

@@ -35,11 +35,12 @@ use crate::vfs::procfs::sysctl::Sysctls;
 pub const SYSCALL_NUMBERS: usize = 472;
 
 /// What a machine is built with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Config {
     /// Bound on guest memory in bytes.
     pub memory: u64,
     /// What CPUID claims.
+    #[serde(with = "cpu_level")]
     pub cpu: CpuModel,
     /// Node name that `uname` gives.
     pub hostname: Vec<u8>,
@@ -52,6 +53,28 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Config { memory: 4 << 30, cpu: CpuModel::V1, hostname: b"emu".to_vec(), slice: 200_000, user: (0, 0) }
+    }
+}
+
+/// A processor model in a recording: its level, 1 to 3.
+mod cpu_level {
+    use emu_core::cpu::CpuModel;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(model: &CpuModel, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(match model {
+            CpuModel::V1 => 1,
+            CpuModel::V2 => 2,
+            CpuModel::V3 => 3,
+        })
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CpuModel, D::Error> {
+        match u8::deserialize(from)? {
+            1 => Ok(CpuModel::V1),
+            2 => Ok(CpuModel::V2),
+            3 => Ok(CpuModel::V3),
+            other => Err(D::Error::custom(format_args!("no processor model {other}"))),
+        }
     }
 }
 

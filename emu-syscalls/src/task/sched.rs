@@ -74,8 +74,25 @@ pub struct Scheduler {
     pub need_resched: bool,
     /// The current task gives way (`sched_yield`).
     pub yielded: bool,
+    /// A turn that pauses because somebody looks at the machine.
+    pub running: Option<Running>,
     arrivals: u64,
     min_vruntime: u64,
+}
+
+/// A turn of a task on the processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Whose.
+    pub tid: TaskId,
+    /// Instruction count of the machine when it began.
+    pub began: u64,
+    /// Monotonic time when it began.
+    pub began_ns: u64,
+    /// System calls the task had made.
+    pub calls_before: u64,
+    /// Instruction count at which the slice is over.
+    pub end: u64,
 }
 
 /// How far behind the others a task that slept may start: it gets a turn soon, but no credit for its sleep.
