@@ -102,13 +102,8 @@ mod tests {
         let mut b = a.clone();
         assert_eq!(a.digest(), b.digest());
         b.domainname.push(b'x');
-        let differing: Vec<&str> = a
-            .digests()
-            .iter()
-            .zip(b.digests())
-            .filter(|(a, b)| a.1 != b.1)
-            .map(|(a, _)| a.0)
-            .collect();
+        let differing: Vec<&str> =
+            a.digests().iter().zip(b.digests()).filter(|(a, b)| a.1 != b.1).map(|(a, _)| a.0).collect();
         assert_eq!(differing, ["domainname"]);
     }
 }

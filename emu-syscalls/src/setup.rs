@@ -91,15 +91,27 @@ impl Setup {
     /// # Errors
     /// What cannot be made, or why no program runs.
     pub fn build(&self, host: &mut dyn Host, engine: Box<dyn Engine>) -> Result<Machine, SetupError> {
+        self.build_and_tell(host, engine).map(|(machine, _)| machine)
+    }
+
+    /// As [`Setup::build`]; tells which of [`Setup::candidates`] was started.
+    ///
+    /// # Errors
+    /// As [`Setup::build`].
+    pub fn build_and_tell(
+        &self,
+        host: &mut dyn Host,
+        engine: Box<dyn Engine>,
+    ) -> Result<(Machine, usize), SetupError> {
         let mut machine = Machine::new(self.config.clone(), engine);
         for (index, step) in self.steps.iter().enumerate() {
             make(&mut machine, host, step).map_err(|errno| SetupError::Step(index, errno))?;
         }
         let mut missing = StartError::Setup(Errno::ENOENT);
-        for program in &self.candidates {
+        for (index, program) in self.candidates.iter().enumerate() {
             let first = First { program, argv: &self.argv, envp: &self.envp, cwd: &self.cwd };
             match machine.start(host, &first) {
-                Ok(_) => return Ok(machine),
+                Ok(_) => return Ok((machine, index)),
                 Err(error @ StartError::NotFound(_)) => missing = error,
                 Err(error) => return Err(error.into()),
             }

@@ -27,6 +27,14 @@ const TERMINAL: WindowSize = WindowSize { rows: 24, cols: 80 };
 /// What a directory measures.
 const DIRECTORY_SIZE: u64 = 4096;
 
+/// A seed as its generator takes it.
+#[must_use]
+pub fn seed_bytes(seed: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
+    bytes
+}
+
 /// See the module documentation.
 pub struct DeterministicHost<H> {
     /// What it wraps.
@@ -54,7 +62,7 @@ impl<H: Host> DeterministicHost<H> {
         DeterministicHost {
             inner,
             idle_ns: 0,
-            random: ChaCha8Rng::seed_from_u64(seed),
+            random: ChaCha8Rng::from_seed(seed_bytes(seed)),
             identities: BTreeMap::new(),
             pending: Vec::new(),
             short_reads: None,
@@ -101,7 +109,7 @@ impl<H: Host> DeterministicHost<H> {
                     {
                         ready = true;
                     }
-                    event => {
+                    (event, _) => {
                         other |= matches!(event, HostEvent::Signal(_));
                         self.pending.push(event);
                     }
@@ -133,13 +141,13 @@ impl<H: Host> Host for DeterministicHost<H> {
         }
     }
     fn stream_read(&mut self, stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
-        let max = match &mut self.short_reads {
-            Some(random) if max > 1 && random.next_u32() % 4 == 0 => {
-                let most = u32::try_from(max.min(4096)).unwrap_or(1);
-                (1 + random.next_u32() % most) as usize
-            }
-            _ => max,
-        };
+        let mut max = max;
+        if let Some(random) = &mut self.short_reads
+            && random.next_u32() % 4 == 0
+        {
+            let most = u32::try_from(max.clamp(1, 4096)).unwrap_or(1);
+            max = max.min(usize::try_from(1 + random.next_u32() % most).unwrap_or(max));
+        }
         if self.inner.stream_kind(stream) == StreamKind::Terminal {
             return self.inner.stream_read(stream, max);
         }
@@ -170,8 +178,8 @@ impl<H: Host> Host for DeterministicHost<H> {
         Ok(done)
     }
     fn stream_ready(&mut self, stream: Stream) -> (bool, bool) {
-        let readable = self.inner.stream_kind(stream) != StreamKind::Terminal
-            || self.inner.stream_ready(stream).0;
+        let readable =
+            self.inner.stream_kind(stream) != StreamKind::Terminal || self.inner.stream_ready(stream).0;
         (readable, true)
     }
     fn window_size(&mut self) -> Option<WindowSize> {

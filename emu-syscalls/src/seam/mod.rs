@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::abi::errno::Errno;
 
 pub mod deterministic;
+mod predict;
+pub mod record;
+pub mod replay;
 pub mod scripted;
+pub mod trace;
 
 /// A standard stream of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
