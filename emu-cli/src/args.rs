@@ -73,6 +73,8 @@ pub(crate) enum Command {
         /// The recording
         trace: PathBuf,
     },
+    /// Run a program with varied scheduling until it fails, and find the fewest switches that make it fail
+    Explore(ExploreArgs),
     /// Save a running program to a file, and go on from there
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -104,6 +106,29 @@ pub(crate) struct ReplayArgs {
     /// Which engine executes
     #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
     pub(crate) engine: EngineArg,
+}
+
+/// Exploring.
+#[derive(Debug, Args)]
+pub(crate) struct ExploreArgs {
+    /// Seeds to try
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) runs: u64,
+    /// First seed
+    #[arg(long, value_name = "SEED", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Runs at a time (one for each processor)
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Seconds after which a run counts as failed
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) limit: f64,
+    /// Where the switches that fail are written
+    #[arg(short, long, value_name = "FILE", default_value = "emu.schedule")]
+    pub(crate) output: PathBuf,
+    /// Options of emu, the program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
+    pub(crate) program: Vec<OsString>,
 }
 
 /// Snapshots on disk.
@@ -195,6 +220,15 @@ pub(crate) struct RunArgs {
     /// The same run every time: clocks from instructions, entropy from a seed (0), sleep takes no time
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) deterministic: Option<u64>,
+    /// Vary by the seed who runs when and for how long (implies --deterministic)
+    #[arg(long)]
+    pub(crate) chaos: bool,
+    /// Who runs when, as `emu explore` wrote it (implies --deterministic)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schedule: Option<PathBuf>,
+    /// Write to a file who ran when
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) schedule_log: Option<PathBuf>,
     /// End the guest after this many seconds (exit status 124)
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
@@ -212,6 +246,6 @@ pub(crate) struct RunArgs {
 impl RunArgs {
     /// The seed of a deterministic run.
     pub(crate) fn seed(&self) -> Option<u64> {
-        self.deterministic
+        self.deterministic.or_else(|| (self.chaos || self.schedule.is_some()).then_some(0))
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod explain;
+mod explore;
 mod live;
 mod record;
 mod replay;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             record::record(&output, on_record_error, &run)
         }
         Some(args::Command::Replay(args)) => replay::replay(&args),
+        Some(args::Command::Explore(args)) => explore::explore(&args),
         Some(args::Command::TraceInfo { trace }) => replay::info(&trace),
         Some(args::Command::Snapshot(args::SnapshotCommand::Save { at, file, run })) => {
             record::save(&file, at, &run)

@@ -98,6 +98,18 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     let trace = open(&args.trace)?;
     let mut replayer = replayer(&trace, args.engine)?;
     replayer.host.keep_output = !args.verify && !args.quiet;
+    if args.verify
+        && let Some(end) = &trace.end
+    {
+        // From a snapshot in the middle it must come to the same end.
+        let _ = replayer.seek(end.retired / 2);
+        replayer.mark();
+        let first = replayer.seek(u64::MAX);
+        let second = replayer.seek(end.retired / 2);
+        if let (Replayed::Diverged(divergence), _) | (_, Replayed::Diverged(divergence)) = (first, second) {
+            bail!("{divergence}");
+        }
+    }
     if matches!(until, Until::Signal | Until::Syscall(_)) {
         replayer.machine.kernel.observer.start(Watch::default());
     }

@@ -98,6 +98,9 @@ pub(crate) fn exit_status(status: u32) -> u8 {
 
 /// What is told at the end: dropped writes, statistics, the kernel log.
 pub(crate) fn report(machine: &Machine, args: &RunArgs) -> Result<()> {
+    if let (Some(path), Some(chaos)) = (&args.schedule_log, &machine.kernel.sched.chaos) {
+        crate::explore::write_schedule(path, chaos.made.iter().copied())?;
+    }
     report_parts(machine, args.stats.as_deref(), args.dmesg)
 }
 

@@ -128,6 +128,8 @@ pub(crate) fn plan(args: &RunArgs) -> Result<(Plan, LiveHost)> {
         cpu: cpu_model(args.cpu),
         hostname: bytes(&args.hostname),
         user,
+        chaos: args.chaos.then(|| args.seed().unwrap_or(0)),
+        schedule: args.schedule.as_deref().map(crate::explore::read_schedule).transpose()?,
         ..Config::default()
     };
     let setup = Setup {
@@ -162,6 +164,7 @@ pub(crate) fn add_share(host: &mut LiveHost, path: &Path) -> Result<ShareId> {
 /// The host that a run goes against: the live one, or what `--deterministic` leaves of it.
 pub(crate) fn host(args: &RunArgs, live: LiveHost) -> Box<dyn Host> {
     match args.seed() {
+        Some(seed) if args.chaos => Box::new(DeterministicHost::new(live, seed).with_short_reads(seed)),
         Some(seed) => Box::new(DeterministicHost::new(live, seed)),
         None => Box::new(live),
     }

@@ -23,7 +23,7 @@ use crate::mm::{Mm, MmId};
 use crate::net::Net;
 use crate::observe::Observer;
 use crate::task::pids::Pids;
-use crate::task::sched::Scheduler;
+use crate::task::sched::{Chaos, Scheduler};
 use crate::task::sighand::{SigHand, SigHandId};
 use crate::task::wait::{WaitKey, WaitQueues};
 use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
@@ -48,11 +48,23 @@ pub struct Config {
     pub slice: u64,
     /// uid and gid of the first process.
     pub user: (u32, u32),
+    /// Who runs when is varied by this seed.
+    pub chaos: Option<u64>,
+    /// Who runs when, where it is not as usual: instruction count and task, ascending.
+    pub schedule: Option<Vec<(u64, u32)>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { memory: 4 << 30, cpu: CpuModel::V1, hostname: b"emu".to_vec(), slice: 200_000, user: (0, 0) }
+        Config {
+            memory: 4 << 30,
+            cpu: CpuModel::V1,
+            hostname: b"emu".to_vec(),
+            slice: 200_000,
+            user: (0, 0),
+            chaos: None,
+            schedule: None,
+        }
     }
 }
 
@@ -194,7 +206,10 @@ impl Kernel {
             retired: 0,
             tasks: Arena::default(),
             groups: Arena::default(),
-            sched: Scheduler::default(),
+            sched: Scheduler::varied(match (&config.schedule, config.chaos) {
+                (None, None) => None,
+                (script, seed) => Some(Chaos::new(seed.unwrap_or(0), script.as_deref())),
+            }),
             waits: WaitQueues::default(),
             mms: Arena::default(),
             mapped_bytes: crate::mm::object::MappedBytes::default(),

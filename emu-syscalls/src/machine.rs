@@ -94,7 +94,7 @@ impl Machine {
             }
             let turn = match self.kernel.sched.running.take() {
                 Some(turn) => turn,
-                None => match self.kernel.sched.pick() {
+                None => match self.kernel.sched.pick_at(self.kernel.retired) {
                     Some(tid) => self.begin_turn(host, tid),
                     None => {
                         if let Some(stopped) = self.idle(host) {
@@ -147,7 +147,7 @@ impl Machine {
             began: k.retired,
             began_ns: k.time.monotonic_ns,
             calls_before: k.tasks.get(tid).map_or(0, |task| task.syscalls),
-            end: k.retired.saturating_add(k.config.slice),
+            end: k.sched.turn_end(k.retired, k.config.slice),
         };
         if let Some(call) = k.task_mut(tid).call.take() {
             entry::run_call(k, host, tid, call);

@@ -48,6 +48,7 @@ pub struct DeterministicHost<H> {
     /// A read takes less than asked for now and then.
     short_reads: Option<ChaCha8Rng>,
     inputs: Xxh3,
+    has_terminal: bool,
 }
 
 impl<H: std::fmt::Debug> std::fmt::Debug for DeterministicHost<H> {
@@ -58,8 +59,9 @@ impl<H: std::fmt::Debug> std::fmt::Debug for DeterministicHost<H> {
 
 impl<H: Host> DeterministicHost<H> {
     /// Everything that is not an input follows from `seed`.
-    pub fn new(inner: H, seed: u64) -> Self {
+    pub fn new(mut inner: H, seed: u64) -> Self {
         DeterministicHost {
+            has_terminal: inner.stream_kind(Stream::Stdin) == StreamKind::Terminal,
             inner,
             idle_ns: 0,
             random: ChaCha8Rng::from_seed(seed_bytes(seed)),
@@ -211,7 +213,8 @@ impl<H: Host> Host for DeterministicHost<H> {
     }
 
     fn can_signal(&self) -> bool {
-        self.inner.can_signal()
+        // Who waits for a signal that no guest will send waits for ever, unless somebody sits at a terminal.
+        self.has_terminal && self.inner.can_signal()
     }
     fn suspend(&mut self) {
         self.inner.suspend();

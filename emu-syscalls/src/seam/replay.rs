@@ -464,6 +464,13 @@ impl Replayer {
         self.keep();
     }
 
+    /// Takes a snapshot here.
+    pub fn mark(&mut self) {
+        let mut host = self.host.clone();
+        host.output.clear();
+        self.snapshots.insert(self.machine.kernel.retired, (self.machine.snapshot(), host));
+    }
+
     /// Runs to `stop_at` or until something happens, comparing with the recording on the way.
     pub fn run(&mut self, stop_at: u64) -> Replayed {
         loop {
@@ -547,9 +554,7 @@ impl Replayer {
         {
             return;
         }
-        let mut host = self.host.clone();
-        host.output.clear();
-        self.snapshots.insert(at, (self.machine.snapshot(), host));
+        self.mark();
         if self.snapshots.len() > SNAPSHOTS {
             self.distance *= 2;
             let mut kept = None;

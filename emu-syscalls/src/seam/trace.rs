@@ -262,7 +262,7 @@ fn chunk(kind: ChunkKind, contents: &[u8]) -> std::io::Result<Vec<u8>> {
         |n: usize| u32::try_from(n).map_err(|_| std::io::Error::other("a chunk of a recording is too long"));
     let mut packed = Vec::new();
     if contents.len() >= 64 {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(contents)?;
         packed = encoder.finish()?;
     }
