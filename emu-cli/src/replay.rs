@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use emu_syscalls::kernel::Kernel;
 use emu_syscalls::machine::Stopped;
-use emu_syscalls::observe::{Event, Watch};
+use emu_syscalls::observe::{Event, Stamped, Watch};
 use emu_syscalls::seam::deterministic::DeterministicHost;
 use emu_syscalls::seam::replay::{Replayed, Replayer, whereabouts};
 use emu_syscalls::seam::trace::{Item, Record, Trace};
@@ -80,8 +80,8 @@ fn describe(k: &Kernel) -> String {
 }
 
 /// What the events say about the place to stop at: its count, and what is there.
-fn is_there(until: &Until, events: &[(u64, Event)]) -> Option<(u64, String)> {
-    events.iter().find_map(|(at, event)| match (until, event) {
+fn is_there(until: &Until, events: &[Stamped]) -> Option<(u64, String)> {
+    events.iter().find_map(|Stamped { retired: at, event, .. }| match (until, event) {
         (Until::Signal, Event::Signal { tid, info }) => {
             Some((*at, format!("signal {} to task {}", info.signo, tid.0)))
         }

@@ -20,8 +20,8 @@ use crate::seam::{
     WindowSize,
 };
 
-/// Wall clock at instruction zero: 2020-01-01 00:00:00 UTC, in ns since 1970.
-pub const EPOCH_NS: u64 = 1_577_836_800_000_000_000;
+/// Wall clock at instruction zero: 2025-01-01 00:00:00 UTC, in ns since 1970.
+pub const EPOCH_NS: u64 = 1_735_689_600_000_000_000;
 /// What a terminal measures.
 const TERMINAL: WindowSize = WindowSize { rows: 24, cols: 80 };
 /// What a directory measures.
