@@ -51,7 +51,7 @@ impl Kernel {
         let mut parts = parts!(k:
             retired tasks sched irq time config groups waits mms mapped_bytes shm fd_tables files fs_contexts sighands
             pipes fifos epolls eventfds timerfds inotifies net ipc ttys log sysctls vfs death syscall_counts pids
-            last_ran domainname gaps_seen
+            last_ran domainname gaps_seen ns_files uffds pidfds fanotifies landlock keys
         );
         let mut memory = Xxh3::new();
         self.mem.digest(&mut memory);
