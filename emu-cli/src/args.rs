@@ -54,6 +54,111 @@ pub(crate) enum Command {
     },
     /// Print the manual page (roff)
     Man,
+    /// Run a program and write down everything that comes from outside of it
+    Record {
+        /// The recording
+        #[arg(short, long, value_name = "TRACE")]
+        output: PathBuf,
+        /// When the recording cannot be written: stop, or let the program go on
+        #[arg(long, value_enum, default_value = "stop", value_name = "WHAT")]
+        on_record_error: OnRecordError,
+        /// What to run
+        #[command(flatten)]
+        run: Box<RunArgs>,
+    },
+    /// Run a recording again; needs nothing but the recording
+    Replay(ReplayArgs),
+    /// Print what a recording holds
+    TraceInfo {
+        /// The recording
+        trace: PathBuf,
+    },
+    /// Run a program with varied scheduling until it fails, and find the fewest switches that make it fail
+    Explore(ExploreArgs),
+    /// Save a running program to a file, and go on from there
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+}
+
+/// What to do when a recording cannot be written.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum OnRecordError {
+    /// The guest is ended
+    Stop,
+    /// The guest goes on, unrecorded
+    Continue,
+}
+
+/// Replaying.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The recording
+    pub(crate) trace: PathBuf,
+    /// Stop there: an instruction count, `exit`, `signal`, or `syscall NAME`
+    #[arg(long, value_name = "WHERE", num_args = 1..=2)]
+    pub(crate) until: Vec<String>,
+    /// Print no output of the program; say at the end whether all went as recorded
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print no output of the program
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// Which engine executes
+    #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
+    pub(crate) engine: EngineArg,
+}
+
+/// Exploring.
+#[derive(Debug, Args)]
+pub(crate) struct ExploreArgs {
+    /// Seeds to try
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(crate) runs: u64,
+    /// First seed
+    #[arg(long, value_name = "SEED", default_value = "1")]
+    pub(crate) seed: u64,
+    /// Runs at a time (one for each processor)
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Seconds after which a run counts as failed
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    pub(crate) limit: f64,
+    /// Where the switches that fail are written
+    #[arg(short, long, value_name = "FILE", default_value = "emu.schedule")]
+    pub(crate) output: PathBuf,
+    /// Options of emu, the program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// Snapshots on disk.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// Run a program to an instruction count, and save it there
+    Save {
+        /// Instructions that retire before
+        #[arg(long, value_name = "COUNT")]
+        at: u64,
+        /// The snapshot
+        file: PathBuf,
+        /// What to run
+        #[command(flatten)]
+        run: Box<RunArgs>,
+    },
+    /// Go on from a snapshot, or from some count of a recording
+    Restore {
+        /// From this count of a recording
+        #[arg(long, value_name = "COUNT")]
+        at: Option<u64>,
+        /// The snapshot
+        file: PathBuf,
+        /// Which engine executes
+        #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
+        engine: EngineArg,
+        /// Write instruction and system-call counts to a file as JSON at the end
+        #[arg(long, value_name = "FILE")]
+        stats: Option<PathBuf>,
+    },
 }
 
 /// Which levels of the instruction set CPUID claims.
@@ -112,6 +217,18 @@ pub(crate) struct RunArgs {
     /// Bound on guest memory: bytes, or with K, M, G
     #[arg(long, value_name = "SIZE", default_value = "4G")]
     pub(crate) memory: String,
+    /// The same run every time: clocks from instructions, entropy from a seed (0), sleep takes no time
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub(crate) deterministic: Option<u64>,
+    /// Vary by the seed who runs when and for how long (implies --deterministic)
+    #[arg(long)]
+    pub(crate) chaos: bool,
+    /// Who runs when, as `emu explore` wrote it (implies --deterministic)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schedule: Option<PathBuf>,
+    /// Write to a file who ran when
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) schedule_log: Option<PathBuf>,
     /// End the guest after this many seconds (exit status 124)
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
@@ -124,4 +241,11 @@ pub(crate) struct RunArgs {
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
     pub(crate) program: Vec<OsString>,
+}
+
+impl RunArgs {
+    /// The seed of a deterministic run.
+    pub(crate) fn seed(&self) -> Option<u64> {
+        self.deterministic.or_else(|| (self.chaos || self.schedule.is_some()).then_some(0))
+    }
 }

@@ -2,9 +2,13 @@
 
 mod args;
 mod explain;
+mod explore;
 mod live;
+mod record;
+mod replay;
 mod report;
 mod run;
+mod setup;
 mod strace;
 mod trace;
 
@@ -33,6 +37,18 @@ fn main() -> ExitCode {
         Some(args::Command::Trace(args)) => trace::trace(&args),
         Some(args::Command::Explain(args)) => explain::explain(&args),
         Some(args::Command::Man) => report::man(),
+        Some(args::Command::Record { output, on_record_error, run }) => {
+            record::record(&output, on_record_error, &run)
+        }
+        Some(args::Command::Replay(args)) => replay::replay(&args),
+        Some(args::Command::Explore(args)) => explore::explore(&args),
+        Some(args::Command::TraceInfo { trace }) => replay::info(&trace),
+        Some(args::Command::Snapshot(args::SnapshotCommand::Save { at, file, run })) => {
+            record::save(&file, at, &run)
+        }
+        Some(args::Command::Snapshot(args::SnapshotCommand::Restore { at, file, engine, stats })) => {
+            replay::restore(&file, at, engine, stats.as_deref())
+        }
         None => run::run(&cli.run),
     };
     match done {
@@ -40,7 +56,7 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("emu: {error:#}");
             ExitCode::from(
-                error.downcast_ref::<run::NotStarted>().map_or(EXIT_FAILURE, run::NotStarted::status),
+                error.downcast_ref::<setup::NotStarted>().map_or(EXIT_FAILURE, setup::NotStarted::status),
             )
         }
     }

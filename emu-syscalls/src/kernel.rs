@@ -23,7 +23,7 @@ use crate::mm::{Mm, MmId};
 use crate::net::Net;
 use crate::observe::Observer;
 use crate::task::pids::Pids;
-use crate::task::sched::Scheduler;
+use crate::task::sched::{Chaos, Scheduler};
 use crate::task::sighand::{SigHand, SigHandId};
 use crate::task::wait::{WaitKey, WaitQueues};
 use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
@@ -35,11 +35,12 @@ use crate::vfs::procfs::sysctl::Sysctls;
 pub const SYSCALL_NUMBERS: usize = 472;
 
 /// What a machine is built with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Config {
     /// Bound on guest memory in bytes.
     pub memory: u64,
     /// What CPUID claims.
+    #[serde(with = "cpu_level")]
     pub cpu: CpuModel,
     /// Node name that `uname` gives.
     pub hostname: Vec<u8>,
@@ -47,11 +48,46 @@ pub struct Config {
     pub slice: u64,
     /// uid and gid of the first process.
     pub user: (u32, u32),
+    /// Who runs when is varied by this seed.
+    pub chaos: Option<u64>,
+    /// Who runs when, where it is not as usual: instruction count and task, ascending.
+    pub schedule: Option<Vec<(u64, u32)>>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Config { memory: 4 << 30, cpu: CpuModel::V3, hostname: b"emu".to_vec(), slice: 200_000, user: (0, 0) }
+        Config {
+            memory: 4 << 30,
+            cpu: CpuModel::V1,
+            hostname: b"emu".to_vec(),
+            slice: 200_000,
+            user: (0, 0),
+            chaos: None,
+            schedule: None,
+        }
+    }
+}
+
+/// A processor model in a recording: its level, 1 to 3.
+mod cpu_level {
+    use emu_core::cpu::CpuModel;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(model: &CpuModel, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u8(match model {
+            CpuModel::V1 => 1,
+            CpuModel::V2 => 2,
+            CpuModel::V3 => 3,
+        })
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<CpuModel, D::Error> {
+        match u8::deserialize(from)? {
+            1 => Ok(CpuModel::V1),
+            2 => Ok(CpuModel::V2),
+            3 => Ok(CpuModel::V3),
+            other => Err(D::Error::custom(format_args!("no processor model {other}"))),
+        }
     }
 }
 
@@ -171,7 +207,10 @@ impl Kernel {
             retired: 0,
             tasks: Arena::default(),
             groups: Arena::default(),
-            sched: Scheduler::default(),
+            sched: Scheduler::varied(match (&config.schedule, config.chaos) {
+                (None, None) => None,
+                (script, seed) => Some(Chaos::new(seed.unwrap_or(0), script.as_deref())),
+            }),
             waits: WaitQueues::default(),
             mms: Arena::default(),
             mapped_bytes: crate::mm::object::MappedBytes::default(),

@@ -12,7 +12,7 @@ use crate::observe::{Event, Watcher, hook};
 use crate::seam::{Direction, Host, Stream};
 use crate::task::exec::start::{First, StartError};
 use crate::task::pids::FIRST_PID;
-use crate::task::sched::Turn;
+use crate::task::sched::{Running, Turn};
 use crate::task::sighand::sig;
 use crate::task::wait::{WaitKey, Waiter};
 use crate::task::{GroupId, RunState, TaskId, exec, signal};
@@ -30,6 +30,8 @@ pub enum Stopped {
     Deadlock(Vec<String>),
     /// Gaps or events are there to be told; call again to go on.
     Report,
+    /// The host can answer no more ([`Host::gone`]): the end of a recording, or a divergence from it.
+    HostGone,
 }
 
 /// See the module documentation.
@@ -87,14 +89,22 @@ impl Machine {
             if self.kernel.retired >= stop_at {
                 return Stopped::Budget;
             }
-            match self.kernel.sched.pick() {
-                Some(tid) => self.run_task(host, tid, stop_at),
-                None => {
-                    if let Some(stopped) = self.idle(host) {
-                        return stopped;
-                    }
-                }
+            if host.gone() {
+                return Stopped::HostGone;
             }
+            let turn = match self.kernel.sched.running.take() {
+                Some(turn) => turn,
+                None => match self.kernel.sched.pick_at(self.kernel.retired) {
+                    Some(tid) => self.begin_turn(host, tid),
+                    None => {
+                        if let Some(stopped) = self.idle(host) {
+                            return stopped;
+                        }
+                        continue;
+                    }
+                },
+            };
+            self.go_on(host, turn, stop_at);
         }
     }
 
@@ -121,8 +131,8 @@ impl Machine {
         }
     }
 
-    /// Gives `tid` one slice: the rest of a call, then user mode until something happens.
-    fn run_task(&mut self, host: &mut dyn Host, tid: TaskId, stop_at: u64) {
+    /// Gives `tid` the processor: the rest of a call comes first.
+    fn begin_turn(&mut self, host: &mut dyn Host, tid: TaskId) -> Running {
         let k = &mut self.kernel;
         if k.last_ran != Some(tid) {
             let from = k.last_ran.replace(tid);
@@ -132,9 +142,13 @@ impl Machine {
                 k.observer.note_machine(k.retired, || Event::Switch { from, to: tid });
             }
         }
-        let began = k.retired;
-        let began_ns = k.time.monotonic_ns;
-        let calls_before = k.tasks.get(tid).map_or(0, |task| task.syscalls);
+        let turn = Running {
+            tid,
+            began: k.retired,
+            began_ns: k.time.monotonic_ns,
+            calls_before: k.tasks.get(tid).map_or(0, |task| task.syscalls),
+            end: k.sched.turn_end(k.retired, k.config.slice),
+        };
         if let Some(call) = k.task_mut(tid).call.take() {
             entry::run_call(k, host, tid, call);
         } else if k.task(tid).in_kernel {
@@ -144,12 +158,22 @@ impl Machine {
             entry::enter(k, tid, entry::NO_SYSCALL);
             entry::leave(k, host, tid);
         }
-        let slice_end = k.retired.saturating_add(k.config.slice).min(stop_at);
+        turn
+    }
+
+    /// Runs a turn to its end. Where it only pauses (at `stop_at`, or to report) it goes on later as if it had not, so that
+    /// neither watching nor stopping changes who runs when.
+    fn go_on(&mut self, host: &mut dyn Host, turn: Running, stop_at: u64) {
+        let tid = turn.tid;
         loop {
             let k = &mut self.kernel;
             // `execve` may have given the running thread its leader's number: then the turn ends here.
-            if k.sched.current != Some(tid) || k.sched.need_resched || k.retired >= slice_end {
+            if k.sched.current != Some(tid) || k.sched.need_resched || k.retired >= turn.end {
                 break;
+            }
+            if k.retired >= stop_at || !k.gaps_new.is_empty() || host.gone() {
+                k.sched.running = Some(turn);
+                return;
             }
             let tick_in = k.irq.next_tick.saturating_sub(k.irq.work);
             if tick_in == 0 {
@@ -162,7 +186,7 @@ impl Machine {
             }
             let Some(mm) = task.mm.and_then(|id| k.mms.get(id)) else { break };
             let before = task.cpu.icount;
-            let budget = tick_in.min(slice_end - k.retired);
+            let budget = tick_in.min(turn.end.min(stop_at) - k.retired);
             let exit = self.engine.run(&mut task.cpu, &mut k.mem, mm.space, before + budget);
             let ran = task.cpu.icount - before;
             task.user_instructions += ran;
@@ -179,24 +203,26 @@ impl Machine {
             if self.kernel.observer.on {
                 self.tell(host);
             }
-            if !self.kernel.gaps_new.is_empty() {
-                break;
-            }
         }
+        self.end_turn(&turn);
+    }
+
+    fn end_turn(&mut self, turn: &Running) {
+        let tid = turn.tid;
         let k = &mut self.kernel;
-        let ran = k.retired - began;
+        let ran = k.retired - turn.began;
         // What the clock showed last, not what it shows now: the timer interrupt reads it about once a turn, whoever runs.
-        let took_ns = k.time.monotonic_ns - began_ns;
+        let took_ns = k.time.monotonic_ns - turn.began_ns;
         if let Some(task) = k.tasks.get_mut(tid) {
-            let calls = task.syscalls.saturating_sub(calls_before);
+            let calls = task.syscalls.saturating_sub(turn.calls_before);
             task.charge(took_ns, ran, calls);
         }
-        let turn = if std::mem::take(&mut k.sched.yielded) { Turn::Yielded } else { Turn::SliceOver };
-        if k.retired >= slice_end || k.sched.need_resched || turn == Turn::Yielded {
+        let how = if std::mem::take(&mut k.sched.yielded) { Turn::Yielded } else { Turn::SliceOver };
+        if k.retired >= turn.end || k.sched.need_resched || how == Turn::Yielded {
             if k.sched.contains(tid) {
-                preempted(k, tid, turn);
+                preempted(k, tid, how);
             }
-            k.turn_over(tid, ran, turn);
+            k.turn_over(tid, ran, how);
         } else if let Some(task) = k.tasks.get_mut(tid) {
             // It waits, or its turn goes on: what it ran counts either way.
             let weighted = task.sched.weighted(ran, task.nice);

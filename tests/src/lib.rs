@@ -140,7 +140,11 @@ fn signal_of(_status: std::process::ExitStatus) -> i32 {
     0
 }
 
-/// Runs `program` under emu with emu's own `options`. The line about dropped writes is taken off standard error.
+/// Runs `program` under emu with emu's own `options`, recorded; then replays the recording and compares. The line about
+/// dropped writes is taken off standard error.
+///
+/// # Panics
+/// If a replay gives something else. `EMU_NO_REPLAY` switches replaying off.
 pub fn run_emu<S: AsRef<OsStr>>(
     options: &[&str],
     program: &Path,
@@ -148,7 +152,12 @@ pub fn run_emu<S: AsRef<OsStr>>(
     dir: &Path,
     input: &[u8],
 ) -> Outcome {
+    let traces = tempfile::tempdir().expect("a temporary directory can be made");
+    let trace = std::env::var_os("EMU_NO_REPLAY").is_none().then(|| traces.path().join("trace"));
     let mut command = Command::new(emu());
+    if let Some(trace) = &trace {
+        command.arg("record").arg("-o").arg(trace);
+    }
     for (key, value) in ENV {
         command.arg("--env").arg(format!("{key}={value}"));
     }
@@ -160,7 +169,37 @@ pub fn run_emu<S: AsRef<OsStr>>(
             text.split_inclusive('\n').filter(|line| !line.starts_with("emu: writes to ")).collect();
         outcome.stderr = kept.concat().into_bytes();
     }
+    if let Some(trace) = trace.filter(|trace| trace.exists()) {
+        assert_replays(&trace, &outcome);
+    }
     outcome
+}
+
+/// Replays a recording three times, once of them from a snapshot in its middle, and once for what it prints.
+///
+/// # Panics
+/// If any replay gives something else than the recorded run.
+pub fn assert_replays(trace: &Path, recorded: &Outcome) {
+    let elsewhere = tempfile::tempdir().expect("a temporary directory can be made");
+    let replay = |options: &[&str]| {
+        let mut command = Command::new(emu());
+        command.arg("replay").args(options).arg(trace);
+        run(command, elsewhere.path(), b"")
+    };
+    // Only a machine that was built has something to replay.
+    if recorded.status >= 125 && recorded.status <= 127 {
+        return;
+    }
+    let replayed = replay(&[]);
+    assert!(replayed == *recorded, "recorded:\n{}\nreplayed:\n{}", recorded.describe(), replayed.describe());
+    // Runs twice, the second time from a snapshot in the middle, and compares digests.
+    let verified = replay(&["--verify"]);
+    assert!(
+        verified.status == recorded.status
+            && String::from_utf8_lossy(&verified.stderr).contains("as recorded"),
+        "not as recorded:\n{}",
+        verified.describe()
+    );
 }
 
 /// Runs `program` natively.

@@ -121,13 +121,21 @@ fn compare(program: &Path, args: &[&str], steps: &[Step]) {
         fixtures(&work);
         std::fs::copy("/bin/busybox", work.join("busybox")).expect("busybox can be copied");
         let mut command = Command::new(if under_emu { emu() } else { program.to_owned() });
+        let trace = dir.path().join("trace");
         if under_emu {
+            command.arg("record").arg("-o").arg(&trace);
             command.args(["--bind", &format!("{}:rw", work.display())]);
             command.args(ENV.iter().map(|(key, value)| format!("--env={key}={value}")));
             command.arg(program);
         }
         command.args(args);
         let (output, status) = play(command, &work, steps);
+        if under_emu {
+            // What was typed is in the recording: it needs no terminal.
+            let replayed = Command::new(emu()).arg("replay").arg(&trace).output().expect("emu can be run");
+            assert_eq!(show(&replayed.stdout), show(&output), "the replay (left) shows something else");
+            assert_eq!(replayed.status.code(), Some(status), "the replay ends otherwise");
+        }
         outcomes.push((
             show(&output),
             status,

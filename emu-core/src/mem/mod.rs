@@ -183,6 +183,14 @@ impl Memory {
         self.pool.used() * PAGE_SIZE
     }
 
+    /// Bytes in the pages of spaces and objects: what a guest may see of its use. It follows from the state alone, whoever
+    /// holds snapshots beside it.
+    pub fn occupied(&self) -> u64 {
+        let spaces: u64 = self.space_ids().map(|id| self.resident(id)).sum();
+        let objects: u64 = self.objects.iter().map(|(_, _, pages)| pages.len() as u64).sum();
+        (spaces + objects) * PAGE_SIZE
+    }
+
     /// The bound that [`Memory::new`] was given, in whole pages.
     pub fn limit(&self) -> u64 {
         self.pool.limit() * PAGE_SIZE

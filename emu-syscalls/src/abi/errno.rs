@@ -1,7 +1,7 @@
 //! Error numbers as a guest sees them (errno(3)), with Linux's names and texts.
 
 /// An error number, 1 to 4095. Guests get it as the negative result of a system call.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Errno(pub u16);
 
 macro_rules! errnos {

@@ -55,7 +55,7 @@ pub(crate) fn sysinfo(ctx: &mut Ctx<'_>, info: Addr) -> SysResult {
     // As /proc/loadavg says.
     let load = 0u64;
     let total = ctx.k.mem.limit();
-    let free = total.saturating_sub(ctx.k.mem.used());
+    let free = total.saturating_sub(ctx.k.mem.occupied());
     let mut bytes = [0u8; 112];
     let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
     put(0, uptime);

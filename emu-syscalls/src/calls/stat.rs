@@ -235,7 +235,7 @@ fn statfs_bytes(ctx: &Ctx<'_>, loc: Loc) -> Vec<u8> {
     let sb_id = ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).sb;
     let sb = ctx.k.vfs.super_block(sb_id);
     let memory = ctx.k.mem.limit() / 4096;
-    let left = memory.saturating_sub(ctx.k.mem.used() / 4096);
+    let left = memory.saturating_sub(ctx.k.mem.occupied() / 4096);
     let made_up = matches!(sb.kind, SuperKind::Proc | SuperKind::Sysfs | SuperKind::Devpts | SuperKind::Anon);
     let (blocks, free) = match sb.max_pages {
         _ if made_up => (0, 0),

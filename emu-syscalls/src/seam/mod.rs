@@ -5,12 +5,19 @@
 //!
 //! **Invariant**: the kernel reaches the host by no other way, and no method hands out a host handle.
 
+use serde::{Deserialize, Serialize};
+
 use crate::abi::errno::Errno;
 
+pub mod deterministic;
+mod predict;
+pub mod record;
+pub mod replay;
 pub mod scripted;
+pub mod trace;
 
 /// A standard stream of the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Stream {
     /// Standard input.
     Stdin,
@@ -21,7 +28,7 @@ pub enum Stream {
 }
 
 /// What a standard stream is connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum StreamKind {
     /// Closed.
     #[default]
@@ -37,7 +44,7 @@ pub enum StreamKind {
 }
 
 /// Size of a terminal in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WindowSize {
     /// Lines.
     pub rows: u16,
@@ -46,12 +53,12 @@ pub struct WindowSize {
 }
 
 /// A directory that the user shares with the guest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ShareId(pub u16);
 
 /// A file of the host: a share and a path below it, without leading slash, `..` or empty components; empty for the
 /// share itself. Symbolic links are not followed in the last component.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostPath {
     /// Which share.
     pub share: ShareId,
@@ -60,7 +67,7 @@ pub struct HostPath {
 }
 
 /// Kind of a host file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostFileKind {
     /// Regular file.
     File,
@@ -73,7 +80,7 @@ pub enum HostFileKind {
 }
 
 /// Attributes of a host file. Owners are what the guest shall see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostStat {
     /// Kind.
     pub kind: HostFileKind,
@@ -98,7 +105,7 @@ pub struct HostStat {
 }
 
 /// An entry of a host directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostEntry {
     /// Its name.
     pub name: Vec<u8>,
@@ -107,7 +114,7 @@ pub struct HostEntry {
 }
 
 /// A change to a writable share.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostChange {
     /// Make an empty regular file (exclusively).
     CreateFile(HostPath, u32),
@@ -132,7 +139,7 @@ pub enum HostChange {
 }
 
 /// Something that happened on the host while the machine ran: an interrupt to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostEvent {
     /// A stream may be readable now (or at its end).
     Readable(Stream),
@@ -191,6 +198,11 @@ pub trait Host: Send + std::fmt::Debug {
     /// this returns.
     fn suspend(&mut self) {}
 
+    /// Whether it can answer no more (a recording that ended, or was left): the machine stops as soon as it can.
+    fn gone(&self) -> bool {
+        false
+    }
+
     /// What happened since the last call, without waiting. Called about every time slice.
     fn poll(&mut self, retired: u64) -> Vec<HostEvent>;
     /// Waits until something of `interest` (stream, for writing) happens or the monotonic clock reaches `until_ns`; `None`: no limit.
@@ -203,7 +215,7 @@ pub trait Host: Send + std::fmt::Debug {
 }
 
 /// Which way somebody waits for a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// To read.
     Read,

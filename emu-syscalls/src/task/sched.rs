@@ -74,14 +74,39 @@ pub struct Scheduler {
     pub need_resched: bool,
     /// The current task gives way (`sched_yield`).
     pub yielded: bool,
+    /// A turn that pauses because somebody looks at the machine.
+    pub running: Option<Running>,
+    /// Who runs is varied, or given.
+    pub chaos: Option<Chaos>,
     arrivals: u64,
     min_vruntime: u64,
+}
+
+/// A turn of a task on the processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Whose.
+    pub tid: TaskId,
+    /// Instruction count of the machine when it began.
+    pub began: u64,
+    /// Monotonic time when it began.
+    pub began_ns: u64,
+    /// System calls the task had made.
+    pub calls_before: u64,
+    /// Instruction count at which the slice is over.
+    pub end: u64,
 }
 
 /// How far behind the others a task that slept may start: it gets a turn soon, but no credit for its sleep.
 const SLEEPER_CREDIT: u64 = 100_000;
 
 impl Scheduler {
+    /// An empty queue whose choices are varied, or given.
+    #[must_use]
+    pub fn varied(chaos: Option<Chaos>) -> Self {
+        Scheduler { chaos, ..Scheduler::default() }
+    }
+
     /// Adds a task with default parameters; nothing if it is there.
     pub fn add(&mut self, tid: TaskId) {
         let mut params = SchedParams::default();
@@ -121,6 +146,25 @@ impl Scheduler {
         if self.current == Some(tid) {
             self.current = None;
         }
+    }
+
+    /// The task to run now, at an instruction count of the machine.
+    pub fn pick_at(&mut self, retired: u64) -> Option<TaskId> {
+        let first = self.pick();
+        if let Some(chaos) = &mut self.chaos
+            && let Some(((class, ..), _)) = self.queue.get_min()
+        {
+            let equals: Vec<TaskId> =
+                self.queue.iter().take_while(|((c, ..), _)| c == class).map(|(_, tid)| *tid).collect();
+            self.current = chaos.choose(retired, &equals).or(first);
+        }
+        self.current
+    }
+
+    /// The count at which a turn that begins now is over, if nothing else ends it.
+    pub fn turn_end(&mut self, retired: u64, slice: u64) -> u64 {
+        let end = retired.saturating_add(slice);
+        self.chaos.as_mut().map_or(end, |chaos| chaos.turn_end(retired, end))
     }
 
     /// The task to run now.
@@ -184,6 +228,79 @@ impl Scheduler {
     }
 }
 
+/// Scheduling that a seed varies, or that a list of choices gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chaos {
+    random: u64,
+    /// The choices still to be made, if they are given: instruction count and task.
+    script: Option<imbl::Vector<(u64, u32)>>,
+    /// The choices made.
+    pub made: imbl::Vector<(u64, u32)>,
+}
+
+/// Most choices that are kept.
+const CHOICES: usize = 1 << 20;
+/// Shortest slice, as a power of two, and how many powers there are.
+const SLICES: (u32, u32) = (5, 13);
+
+impl Chaos {
+    /// Varied by a seed, or as given by choices in order of their counts.
+    #[must_use]
+    pub fn new(seed: u64, script: Option<&[(u64, u32)]>) -> Self {
+        Chaos {
+            random: seed,
+            script: script.map(|choices| choices.iter().copied().collect()),
+            made: imbl::Vector::new(),
+        }
+    }
+
+    /// The next number of a splitmix64 generator, below `bound`.
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound.max(1)
+    }
+
+    fn choose(&mut self, retired: u64, equals: &[TaskId]) -> Option<TaskId> {
+        let chosen = match &mut self.script {
+            Some(script) => {
+                let mut chosen = None;
+                while let Some((at, tid)) = script.front().copied()
+                    && at <= retired
+                {
+                    script.pop_front();
+                    chosen = equals.contains(&TaskId(tid)).then_some(TaskId(tid));
+                }
+                return chosen;
+            }
+            None => {
+                let index = self.below(equals.len() as u64);
+                *equals.get(usize::try_from(index).ok()?)?
+            }
+        };
+        if self.made.len() < CHOICES {
+            self.made.push_back((retired, chosen.0));
+        }
+        Some(chosen)
+    }
+
+    fn turn_end(&mut self, retired: u64, end: u64) -> u64 {
+        match &self.script {
+            Some(script) => {
+                let next = script.iter().map(|(at, _)| *at).find(|at| *at > retired);
+                next.map_or(end, |at| at.min(end))
+            }
+            None => {
+                let power = u64::from(SLICES.0) + self.below(u64::from(SLICES.1));
+                let slice = (1 << power) + self.below(1 << power);
+                retired.saturating_add(slice).min(end)
+            }
+        }
+    }
+}
+
 /// Why a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
@@ -227,6 +344,23 @@ mod tests {
             sched.ran(tid, &mut params[tid.0 as usize], 1000, Turn::SliceOver);
         }
         assert_eq!(order, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn choices_that_were_made_can_be_given() {
+        let queue = |chaos| {
+            let mut sched = Scheduler { chaos: Some(chaos), ..Scheduler::default() };
+            for tid in 1..5 {
+                sched.add(TaskId(tid));
+            }
+            sched
+        };
+        let mut varied = queue(Chaos::new(3, None));
+        let picks: Vec<_> = (0..20).map(|n| varied.pick_at(n * 100)).collect();
+        assert!(picks.iter().any(|pick| *pick != picks[0]));
+        let made: Vec<_> = varied.chaos.unwrap().made.into_iter().collect();
+        let mut given = queue(Chaos::new(0, Some(&made)));
+        assert_eq!(picks, (0..20).map(|n| given.pick_at(n * 100)).collect::<Vec<_>>());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::seam::ShareId;
 use crate::vfs::{DentryId, SuperId, Vfs};
 
 /// How a shared directory of the host is seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
     /// Nothing can be changed.
     Ro,

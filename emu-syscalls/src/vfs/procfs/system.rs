@@ -84,7 +84,7 @@ pub(crate) fn up_ns(k: &mut Kernel, host: &mut dyn Host) -> u64 {
 
 /// Pages that nobody has.
 pub(crate) fn free_pages(k: &Kernel) -> u64 {
-    k.mem.limit().saturating_sub(k.mem.used()) / PAGE_SIZE
+    k.mem.limit().saturating_sub(k.mem.occupied()) / PAGE_SIZE
 }
 
 fn cpuinfo(_k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
@@ -99,7 +99,7 @@ fn loadavg(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
 
 fn meminfo(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
     let total = k.mem.limit() / 1024;
-    let used = k.mem.used() / 1024;
+    let used = k.mem.occupied() / 1024;
     let free = total.saturating_sub(used);
     let mut out = String::new();
     let stacks = k.tasks.len() as u64 * 16;
@@ -228,7 +228,7 @@ fn softirqs(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
 
 fn vmstat(k: &mut Kernel, _host: &mut dyn Host, _tid: TaskId) -> Text {
     let free = free_pages(k);
-    let used = k.mem.used() / PAGE_SIZE;
+    let used = k.mem.occupied() / PAGE_SIZE;
     let mut out = String::new();
     for (name, value) in [
         ("nr_free_pages", free),

@@ -175,7 +175,7 @@ const NODES: &[(&str, Node)] = &[
 
 fn node_meminfo(k: &Kernel) -> String {
     let total = k.mem.limit() / 1024;
-    let used = k.mem.used() / 1024;
+    let used = k.mem.occupied() / 1024;
     let free = total.saturating_sub(used);
     format!(
         "Node 0 MemTotal:       {total:8} kB\nNode 0 MemFree:        {free:8} kB\nNode 0 MemUsed:        {used:8} kB\n"

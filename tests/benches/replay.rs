@@ -1,0 +1,139 @@
+//! `cargo bench -p emu-tests --bench replay`: what recording, replaying and snapshots cost, as ratios.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a benchmark measures the host and prints"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use emu_core::engine::interp::Interp;
+use emu_core::mem::{PAGE_SIZE, PageProt, Privilege};
+use emu_syscalls::kernel::Config;
+use emu_syscalls::machine::{Machine, Stopped};
+use emu_syscalls::seam::replay::{Replayed, Replayer};
+use emu_syscalls::seam::trace::Trace;
+use emu_tests::{emu, testbins};
+
+const CALLS_C: &str = "#include <unistd.h>\n#include <fcntl.h>\n#include <time.h>\n#include <sys/syscall.h>\n\
+int main(void) { char b[64]; struct timespec t; int fd = open(\"/dev/zero\", O_RDONLY);\n\
+for (int i = 0; i < 300000; i++) { read(fd, b, 64); syscall(SYS_getpid); syscall(SYS_clock_gettime, 1, &t); }\n\
+return 0; }\n";
+
+fn main() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let kernels =
+        ["fib", "sha256", "vm"].map(|name| (name, testbins().join("bench").join(format!("{name}.c"))));
+    let calls = dir.path().join("calls.c");
+    std::fs::write(&calls, CALLS_C).expect("a source can be written");
+    println!("{:<12} {:>10} {:>10} {:>10} {:>10}", "", "plain ms", "record x", "replay x", "trace KiB");
+    for (name, source) in kernels.into_iter().chain([("calls", calls)]) {
+        let Some(program) = compile(dir.path(), name, &source) else {
+            println!("no C compiler: nothing to measure");
+            break;
+        };
+        costs(dir.path(), name, &program);
+    }
+    seeking(dir.path());
+    println!("\nrestoring a snapshot after so many pages were written (median of 21)");
+    println!("{:>8} {:>10} {:>12} {:>12}", "pages", "us", "us a page", "bound us");
+    for pages in [10, 1000, 10_000] {
+        restoring(pages);
+    }
+}
+
+fn compile(dir: &Path, name: &str, source: &Path) -> Option<PathBuf> {
+    let program = dir.join(name);
+    let status =
+        Command::new("cc").args(["-O2", "-static", "-o"]).arg(&program).arg(source).arg("-lm").status();
+    status.is_ok_and(|status| status.success()).then_some(program)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn costs(dir: &Path, name: &str, program: &Path) {
+    let trace = dir.join("trace");
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..5 {
+        let mut runs = [Command::new(emu()), Command::new(emu()), Command::new(emu())];
+        runs[0].arg(program);
+        runs[1].arg("record").arg("-o").arg(&trace).arg(program);
+        runs[2].arg("replay").arg(&trace);
+        for (run, times) in runs.iter_mut().zip(&mut times) {
+            run.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let begin = Instant::now();
+            assert!(run.status().expect("emu can be run").success(), "{run:?} failed");
+            times.push(begin.elapsed().as_secs_f64());
+        }
+    }
+    let [plain, record, replay] = times.map(median);
+    let size = std::fs::metadata(&trace).map_or(0, |meta| meta.len());
+    println!(
+        "{name:<12} {:>10.1} {:>10.3} {:>10.3} {:>10}",
+        plain * 1e3,
+        record / plain,
+        replay / plain,
+        size / 1024
+    );
+}
+
+/// From one end of the last recording to the other, with snapshots at intervals.
+fn seeking(dir: &Path) {
+    let Ok(bytes) = std::fs::read(dir.join("trace")) else { return };
+    let trace = Arc::new(Trace::open(bytes).expect("the recording is good"));
+    let end = trace.end.as_ref().map_or(0, |end| end.retired);
+    let mut replayer = Replayer::new(trace, Box::new(Interp::new())).expect("the machine can be built");
+    replayer.take_snapshots();
+    let begin = Instant::now();
+    assert!(matches!(replayer.run(u64::MAX), Replayed::Stopped(Stopped::Exited(_))));
+    let whole = begin.elapsed();
+    let mut worst = 0.0f64;
+    for part in [9, 2, 7, 5, 1, 8, 3] {
+        let begin = Instant::now();
+        assert_eq!(replayer.seek(end / 10 * part), Replayed::Stopped(Stopped::Budget));
+        worst = worst.max(begin.elapsed().as_secs_f64());
+    }
+    println!(
+        "\nseeking in {} million instructions ({:.0} ms): {:.0} ms at worst, {} snapshots",
+        end / 1_000_000,
+        whole.as_secs_f64() * 1e3,
+        worst * 1e3,
+        replayer.snapshots()
+    );
+}
+
+fn restoring(pages: u64) {
+    let mut machine = Machine::new(Config::default(), Box::new(Interp::new()));
+    let space = machine.kernel.mem.create_space();
+    let base = 0x1000_0000;
+    let prot = PageProt::READ | PageProt::WRITE | PageProt::USER;
+    for page in 0..pages {
+        machine.kernel.mem.map_zero(space, base + page * PAGE_SIZE, prot).expect("there is memory");
+    }
+    let write = |machine: &mut Machine| {
+        for page in 0..pages {
+            let at = base + page * PAGE_SIZE;
+            machine.kernel.mem.write(space, at, &[1], Privilege::User).expect("the page is there");
+        }
+    };
+    write(&mut machine);
+    let snapshot = machine.snapshot();
+    let mut times = Vec::new();
+    for _ in 0..21 {
+        write(&mut machine);
+        let begin = Instant::now();
+        machine.restore(&snapshot);
+        times.push(begin.elapsed().as_secs_f64() * 1e6);
+    }
+    let us = median(times);
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let count = pages as f64;
+    println!("{pages:>8} {us:>10.1} {:>12.3} {:>12.1}", us / count, 2.0 + count);
+}
