@@ -56,10 +56,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config { memory: 4 << 30, cpu: CpuModel::V3, hostname: b"emu".to_vec(), slice: 200_000, user: (0, 0) }
         Config {
             memory: 4 << 30,
-            cpu: CpuModel::V1,
+            cpu: CpuModel::V3,
             hostname: b"emu".to_vec(),
             slice: 200_000,
             user: (0, 0),
