@@ -56,8 +56,8 @@ fn recorded_tour() -> Vec<u8> {
     let stopped = host.run(&mut machine, u64::MAX);
     assert!(matches!(stopped, Stopped::Exited(_)), "{stopped:?}");
     host.finish(&machine.kernel, &stopped).unwrap();
-    let bytes = kept.0.lock().unwrap().clone();
-    bytes
+
+    kept.0.lock().unwrap().clone()
 }
 
 /// Replays bytes as far as they go: an error is as good as an end, a panic is not.

@@ -103,11 +103,11 @@ scan!(/** BSR. As BSF. */ Bsr, |c, v| {
 });
 scan!(/** TZCNT. CF: the source is zero; ZF by the result; OF stays, the rest clear. */ Tzcnt, |c, v| {
     let r = u64::from(v.u().trailing_zeros().min(T::BITS));
-    (Some(T::of(r)), u64::from(c.of()) * OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
+    (Some(T::of(r)), (u64::from(c.of()) * OF) | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
 });
 scan!(/** LZCNT. As TZCNT. */ Lzcnt, |c, v| {
     let r = u64::from(v.u().leading_zeros() - T::SH);
-    (Some(T::of(r)), u64::from(c.of()) * OF | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
+    (Some(T::of(r)), (u64::from(c.of()) * OF) | (u64::from(v.u() == 0) * CF) | (u64::from(r == 0) * ZF))
 });
 scan!(/** POPCNT. ZF; the rest clear. */ Popcnt, |c, v| {
     (Some(T::of(u64::from(v.u().count_ones()))), u64::from(v.u() == 0) * ZF)

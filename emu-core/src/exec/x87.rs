@@ -120,7 +120,7 @@ impl Ctx {
     /// Takes in what the short way says.
     #[inline(always)]
     fn note_quick(&mut self, inexact: bool, up: bool) {
-        self.x87.status = self.x87.status & !C1 | u16::from(up) << 9 | u16::from(inexact) * fp::PE as u16;
+        self.x87.status = self.x87.status & !C1 | u16::from(up) << 9 | (u16::from(inexact) * fp::PE as u16);
     }
 
     fn set_conditions(&mut self, bits: u16) {

@@ -132,12 +132,11 @@ pub(super) fn prepare(
             }
             put(operand.wrapping_add(512), words(&header, 8));
         }
-        M::Fldenv | M::Frstor => {
+        M::Fldenv | M::Frstor
             // Exceptions that wait are rare.
-            if !r.one_in(4) {
+            if !r.one_in(4) => {
                 put(operand, words(&[0x37f], 2));
             }
-        }
         _ => {}
     }
 }
