@@ -42,7 +42,8 @@ impl Predict {
 
     /// What the monotonic clock should show.
     pub(super) fn monotonic(&self, retired: u64) -> u64 {
-        let passed = u128::from(retired.saturating_sub(self.last_retired)) * u128::from(self.speed) >> POINT;
+        let passed =
+            (u128::from(retired.saturating_sub(self.last_retired)) * u128::from(self.speed)) >> POINT;
         self.last_ns.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 

@@ -296,6 +296,9 @@ impl<W: Write + Send> Sink for ChunkWriter<W> {
     }
 }
 
+/// Where a chunk with records begins, and its contents.
+pub type Chunk = (usize, Arc<Vec<u8>>);
+
 /// Where a chunk stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
@@ -425,7 +428,7 @@ impl Trace {
     ///
     /// # Errors
     /// They cannot be unpacked.
-    pub fn chunk(&self, index: usize) -> Result<Option<(usize, Arc<Vec<u8>>)>, TraceError> {
+    pub fn chunk(&self, index: usize) -> Result<Option<Chunk>, TraceError> {
         let Some(place) = self.logs.get(index) else { return Ok(None) };
         Ok(Some((place.offset, Arc::new(contents(&self.bytes, place)?))))
     }
