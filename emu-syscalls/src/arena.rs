@@ -120,7 +120,7 @@ impl<T> Node<T> {
     /// The first object from id `from` on, with its id; `base` is the id of the node's first slot.
     fn first_from(&self, from: u64, base: u64, level: u32) -> Option<(u32, &T)> {
         let step = 1u64 << (level * BITS);
-        let start = (from.saturating_sub(base) / step) as usize;
+        let start = usize::try_from(from.saturating_sub(base) / step).unwrap_or(usize::MAX);
         for i in start..WIDTH {
             let at = base + i as u64 * step;
             let found = match self {

@@ -1,6 +1,7 @@
 //! The same run twice: deterministic runs, recordings that are replayed, damaged recordings, and programs with races.
 #![allow(
     missing_docs,
+    clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "tests are named by what they show, and work on the host"
 )]

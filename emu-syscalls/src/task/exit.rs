@@ -96,10 +96,10 @@ pub fn exit_thread(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, status: u32
 pub fn remove_task(k: &mut Kernel, tid: TaskId) {
     let Some(task) = k.tasks.remove(tid) else { return };
     k.drop_kernel_stack(task.kernel_stack_top);
-    if let Some(group) = k.groups.get_mut(task.group) {
-        if let Some(at) = group.threads.iter().position(|other| *other == tid) {
-            group.threads.remove(at);
-        }
+    if let Some(group) = k.groups.get_mut(task.group)
+        && let Some(at) = group.threads.iter().position(|other| *other == tid)
+    {
+        group.threads.remove(at);
     }
 }
 
