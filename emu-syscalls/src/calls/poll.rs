@@ -112,7 +112,8 @@ pub(crate) fn leave_mask(ctx: &mut Ctx<'_>, mask: Addr, result: SysResult) -> Sy
 /// Writes the time left to `at` when a call with timeout `timeout` ends, or is about to be ended by a signal.
 pub(crate) fn time_left(ctx: &mut Ctx<'_>, timeout: Timeout) -> u64 {
     match timeout {
-        Timeout::At(at) => at.saturating_sub(ctx.now_ns()),
+        // Time has passed since the call began, even where the clock is too coarse to show it.
+        Timeout::At(at) => at.saturating_sub(ctx.now_ns()).saturating_sub(1),
         Timeout::Now | Timeout::Never => 0,
     }
 }

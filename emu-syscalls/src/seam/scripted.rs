@@ -26,12 +26,19 @@ pub struct ScriptedHost {
     pub output: Vec<u8>,
     /// What was written to standard error.
     pub errors: Vec<u8>,
+    /// Bytes of output to keep; what comes beyond is taken and lost.
+    pub keep: usize,
     /// Regular files by path.
     pub files: BTreeMap<HostPath, Vec<u8>>,
     /// Wall clock at instruction zero, in ns since 1970.
     pub epoch_ns: u64,
     idle_ns: u64,
     random: ChaCha8Rng,
+}
+
+fn keep(output: &mut Vec<u8>, data: &[u8], most: usize) {
+    let room = most.saturating_sub(output.len());
+    output.extend_from_slice(&data[..data.len().min(room)]);
 }
 
 impl ScriptedHost {
@@ -42,6 +49,7 @@ impl ScriptedHost {
             input: Vec::new(),
             output: Vec::new(),
             errors: Vec::new(),
+            keep: usize::MAX,
             files: BTreeMap::new(),
             epoch_ns: 1_000_000_000_000_000_000,
             idle_ns: 0,
@@ -73,8 +81,8 @@ impl Host for ScriptedHost {
     fn stream_write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
         match stream {
             Stream::Stdin => return Err(Errno::EBADF),
-            Stream::Stdout => self.output.extend_from_slice(data),
-            Stream::Stderr => self.errors.extend_from_slice(data),
+            Stream::Stdout => keep(&mut self.output, data, self.keep),
+            Stream::Stderr => keep(&mut self.errors, data, self.keep),
         }
         Ok(data.len())
     }

@@ -87,6 +87,7 @@ fn program() -> Vec<u8> {
 impl Rig {
     pub fn new(seed: u64) -> Rig {
         let mut host = ScriptedHost::new(seed);
+        host.keep = 1 << 20;
         let config = Config { memory: MEMORY, ..Config::default() };
         let mut machine = Machine::new(config, Box::new(Interp::new()));
         build::default_root(&mut machine.kernel, &mut host).expect("a root can be made");

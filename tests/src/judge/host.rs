@@ -29,6 +29,13 @@ mod xsave {
     pub(super) const YMM: usize = 576;
 }
 
+/// Whether an address is the tester's own, in a region where instructions run.
+#[must_use]
+pub fn is_ours(region: u64, address: u64) -> bool {
+    let offset = address.wrapping_sub(region);
+    (CONTROL..STACK + STACK_SIZE as u64).contains(&offset)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
 enum Phase {
