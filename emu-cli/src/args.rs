@@ -36,14 +36,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Run a program and print its system calls; options as strace(1) has them, and emu's own
+    /// Run a program and print its system calls, with strace(1)'s options
     #[command(disable_help_flag = true)]
     Strace {
         /// Options, the program and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTIONS PROGRAM ARGS")]
         args: Vec<OsString>,
     },
-    /// Run a program and write a trace of calls, exceptions, interrupts, softirqs and switches
+    /// Run a program and trace calls, exceptions, interrupts and switches
     Trace(crate::trace::TraceArgs),
     /// Run a program and walk one of its system calls through the kernel's gate
     Explain(crate::explain::ExplainArgs),
@@ -73,7 +73,7 @@ pub(crate) enum Command {
         /// The recording
         trace: PathBuf,
     },
-    /// Run a program with varied scheduling until it fails, and find the fewest switches that make it fail
+    /// Vary a program's scheduling until it fails; find the fewest switches
     Explore(ExploreArgs),
     /// Save a running program to a file, and go on from there
     #[command(subcommand)]
@@ -224,7 +224,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) chaos: bool,
     /// Who runs when, as `emu explore` wrote it (implies --deterministic)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) schedule: Option<PathBuf>,
     /// Write to a file who ran when
     #[arg(long, value_name = "FILE", hide = true)]
