@@ -202,7 +202,7 @@ fn vi_edits_a_file() {
             ("", "a.txt 1/4 25%"),
             ("ihello \x1b", "[Modified] 1/4 25%"),
             ("yyp", "Put 1 lines"),
-            (":s/one/two/\r", "2/5 40%"),
+            (":s/one/two/\r", "\x1b[2;7Htwo\x1b[2;1H"),
             (":wq\r", ""),
         ],
     );
