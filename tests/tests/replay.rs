@@ -146,13 +146,12 @@ fn recordings_with_wrong_contents_diverge() {
             }
             writer.put(ChunkKind::Log, records).unwrap();
         }
-        writer.put(ChunkKind::End, postcard::to_allocvec(&good.end).unwrap()).unwrap();
+        writer.put(ChunkKind::End, postcard::to_allocvec(good.end.as_ref().unwrap()).unwrap()).unwrap();
         let end = replay_whatever(writer.into_inner());
         diverged += u32::from(!matches!(end, Some(Replayed::Stopped(Stopped::Exited(_)))));
     }
-    // A change that does not show is one of bytes that nobody looked at and that are no more: the digests at the end are those
-    // of the run that was recorded.
-    assert!(diverged >= 20, "only {diverged} of 200 wrong recordings were noticed");
+    // One in 256 changes is none.
+    assert!(diverged >= 195, "only {diverged} of 200 wrong recordings were noticed");
 }
 
 /// A disk that is full after some bytes.

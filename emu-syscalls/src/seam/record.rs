@@ -61,6 +61,16 @@ pub(super) fn write_sum(stream: Stream, data: &[u8]) -> u32 {
     sum(&[&[stream as u8], data])
 }
 
+/// A digest that grows with what is recorded.
+#[derive(Clone, Default)]
+pub(super) struct Answers(pub(super) Xxh3);
+
+impl std::fmt::Debug for Answers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answers({:x})", self.0.digest())
+    }
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub struct RecordingHost {
@@ -71,6 +81,8 @@ pub struct RecordingHost {
     pub error: Option<std::io::Error>,
     predict: Predict,
     buf: Vec<u8>,
+    /// Of all records so far.
+    answers: Answers,
     skipped: u64,
     sealed_ns: u64,
     next_checkpoint: u64,
@@ -110,6 +122,7 @@ impl RecordingHost {
             error: None,
             predict: Predict::new(seed, deterministic.is_some()),
             buf: Vec::new(),
+            answers: Answers::default(),
             skipped: 0,
             sealed_ns: 0,
             next_checkpoint: CHECKPOINT_EVERY,
@@ -151,6 +164,7 @@ impl RecordingHost {
             status,
             retired: kernel.retired,
             digests: kernel.digests().iter().map(|(_, digest)| *digest).collect(),
+            answers: self.answers.0.digest(),
         };
         self.put(ChunkKind::End, postcard::to_allocvec(&end).unwrap_or_default());
         if self.error.is_none() {
@@ -170,7 +184,9 @@ impl RecordingHost {
         if full.is_some() {
             self.digests_ns += (after - before).max(1) * 2;
         }
-        self.log(Item::Checkpoint { retired: kernel.retired, quick: values(kernel.quick_digests()), full });
+        let answers = self.answers.0.digest();
+        let quick = values(kernel.quick_digests());
+        self.log(Item::Checkpoint { retired: kernel.retired, quick, full, answers });
         if after.saturating_sub(self.sealed_ns) >= CHUNK_NS {
             self.seal();
             self.sealed_ns = after;
@@ -183,11 +199,16 @@ impl RecordingHost {
         }
     }
 
-    fn log(&mut self, item: Item) {
+    fn add(&mut self, item: Item) {
         let record = Record { skip: std::mem::take(&mut self.skipped), item };
         if let Ok(bytes) = postcard::to_allocvec(&record) {
+            self.answers.0.update(&bytes);
             self.buf.extend(bytes);
         }
+    }
+
+    fn log(&mut self, item: Item) {
+        self.add(item);
         if self.buf.len() >= CHUNK_LEN {
             self.seal();
         }
@@ -196,10 +217,7 @@ impl RecordingHost {
     /// Ends a chunk: a replay gets to here even if nothing follows.
     fn seal(&mut self) {
         if self.skipped > 0 {
-            let record = Record { skip: std::mem::take(&mut self.skipped), item: Item::Mark };
-            if let Ok(bytes) = postcard::to_allocvec(&record) {
-                self.buf.extend(bytes);
-            }
+            self.add(Item::Mark);
         }
         if !self.buf.is_empty() {
             let contents = std::mem::take(&mut self.buf);

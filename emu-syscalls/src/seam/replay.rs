@@ -16,7 +16,7 @@ use crate::digest::Parts;
 use crate::kernel::Kernel;
 use crate::machine::{Machine, Stopped};
 use crate::seam::predict::Predict;
-use crate::seam::record::{change_sum, next_checkpoint, path_sum, write_sum};
+use crate::seam::record::{Answers, change_sum, next_checkpoint, path_sum, write_sum};
 use crate::seam::trace::{CHECKPOINT_EVERY, Item, Record, Trace, TraceError, take_record};
 use crate::seam::{
     Direction, Host, HostChange, HostEntry, HostEvent, HostPath, HostStat, Stream, StreamKind, WindowSize,
@@ -52,6 +52,8 @@ pub struct ReplayHost {
     /// Records read of this chunk.
     read: u64,
     next: Option<Record>,
+    /// Of all records that were read, and of those before `next`.
+    answers: (Answers, u64),
     predict: Predict,
     gone: Option<Gone>,
     can_signal: bool,
@@ -74,6 +76,7 @@ impl ReplayHost {
             at: 0,
             read: 0,
             next: None,
+            answers: (Answers::default(), 0),
             predict,
             gone: None,
             can_signal,
@@ -89,7 +92,10 @@ impl ReplayHost {
             if self.at < self.records.len() {
                 match take_record(self.records.get(self.at..).unwrap_or_default()) {
                     Ok((record, rest)) => {
-                        self.at = self.records.len() - rest.len();
+                        let end = self.records.len() - rest.len();
+                        self.answers.1 = self.answers.0.0.digest();
+                        self.answers.0.0.update(self.records.get(self.at..end).unwrap_or_default());
+                        self.at = end;
                         self.read += 1;
                         if record.item == Item::Mark && record.skip == 0 {
                             continue;
@@ -185,11 +191,14 @@ impl ReplayHost {
             self.past_the_end("nothing more");
             return Ok(());
         };
-        let Item::Checkpoint { retired, quick, full } = item else {
+        let Item::Checkpoint { retired, quick, full, answers } = item else {
             return Err(format!("a checkpoint is due; recorded is {}", item.name()));
         };
         if skip > 0 || retired != kernel.retired {
             return Err(format!("{skip} answers were not asked for before the checkpoint at {retired}"));
+        }
+        if answers != self.answers.1 {
+            return Err("the answers since the last checkpoint are not those that were recorded".to_owned());
         }
         self.load();
         compare(&kernel.quick_digests(), &quick)?;
@@ -602,6 +611,8 @@ impl Replayer {
             Err(format!("wait status {status:#x}; recorded is {:x?}", end.status))
         } else if end.retired != k.retired {
             Err(format!("the end; recorded is the end at instruction {}", end.retired))
+        } else if end.answers != self.host.answers.0.0.digest() {
+            Err("the answers are not those that were recorded".to_owned())
         } else {
             compare(&k.digests(), &end.digests)
         };

@@ -103,6 +103,8 @@ pub struct End {
     pub retired: u64,
     /// Digests of everything, by part.
     pub digests: Vec<u64>,
+    /// Digest of all records.
+    pub answers: u64,
 }
 
 /// An answer of the host, or a mark between answers.
@@ -128,6 +130,8 @@ pub enum Item {
         quick: Vec<u64>,
         /// Digests of everything, now and then.
         full: Option<Vec<u64>>,
+        /// Digest of all records before.
+        answers: u64,
     },
     Monotonic(u64),
     Realtime(u64),
@@ -503,7 +507,7 @@ mod tests {
         writer.put(ChunkKind::Start, postcard::to_allocvec(&start).unwrap()).unwrap();
         let record = Record { skip: 3, item: Item::Read(Ok(Bytes(vec![1; 500]))) };
         writer.put(ChunkKind::Log, postcard::to_allocvec(&record).unwrap()).unwrap();
-        let end = End { status: Some(0), retired: 5, digests: vec![1, 2] };
+        let end = End { status: Some(0), retired: 5, digests: vec![1, 2], answers: 3 };
         writer.put(ChunkKind::End, postcard::to_allocvec(&end).unwrap()).unwrap();
         writer.into_inner()
     }
