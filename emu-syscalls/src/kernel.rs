@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use emu_core::cpu::CpuModel;
 use emu_core::mem::{Memory, SpaceId};
+use emu_core::persist;
 
 use crate::arena::Arena;
 use crate::entry::irq::Irqs;
@@ -133,7 +134,7 @@ pub struct Kernel {
     /// Pipes.
     pub pipes: Arena<PipeId, Pipe>,
     /// Pipes of FIFOs that are open, by inode key.
-    pub fifos: imbl::OrdMap<u64, PipeId>,
+    pub fifos: persist::OrdMap<u64, PipeId>,
     /// Epoll instances.
     pub epolls: Epolls,
     /// Counters of eventfd.
@@ -141,13 +142,13 @@ pub struct Kernel {
     /// Timers of timerfd.
     pub timerfds: TimerFds,
     /// Files of namespaces, by kind and number.
-    pub ns_files: imbl::OrdMap<(u64, u64), FileId>,
+    pub ns_files: persist::OrdMap<(u64, u64), FileId>,
     /// Userfaultfd instances.
     pub uffds: Arena<crate::file::userfault::UffdId, crate::file::userfault::Uffd>,
     /// Inotify instances.
     pub inotifies: Inotifies,
     /// Processes that have pidfds: how many, and the exit status once the process was waited for.
-    pub pidfds: imbl::OrdMap<crate::task::GroupId, (u32, Option<u32>)>,
+    pub pidfds: persist::OrdMap<crate::task::GroupId, (u32, Option<u32>)>,
     /// Fanotify groups.
     pub fanotifies: crate::file::fanotify::Fanotifies,
     /// Rulesets of Landlock that are open.
@@ -219,15 +220,15 @@ impl Kernel {
             fs_contexts: Arena::default(),
             sighands: Arena::default(),
             pipes: Arena::default(),
-            fifos: imbl::OrdMap::new(),
+            fifos: persist::OrdMap::new(),
             epolls: Epolls::default(),
             eventfds: Arena::default(),
             timerfds: TimerFds::default(),
-            ns_files: imbl::OrdMap::new(),
+            ns_files: persist::OrdMap::new(),
             uffds: Arena::default(),
             inotifies: Inotifies::default(),
             keys: crate::keys::Keys::default(),
-            pidfds: imbl::OrdMap::new(),
+            pidfds: persist::OrdMap::new(),
             fanotifies: crate::file::fanotify::Fanotifies::default(),
             landlock: crate::landlock::Landlock::default(),
             net: Net::default(),

@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: every descriptor holds one reference to its open file.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::id;
 use crate::arg::Fd;
@@ -31,7 +33,7 @@ pub struct Descriptor {
 #[derive(Debug, Clone)]
 pub struct FdTable {
     /// Descriptors by number.
-    pub fds: imbl::OrdMap<i32, Descriptor>,
+    pub fds: persist::OrdMap<i32, Descriptor>,
     /// Tasks that share it.
     pub users: u32,
     /// All numbers below are in use.
@@ -42,7 +44,7 @@ impl FdTable {
     /// An empty table with one user.
     #[must_use]
     pub fn new() -> Self {
-        FdTable { fds: imbl::OrdMap::new(), users: 1, crowded: 0 }
+        FdTable { fds: persist::OrdMap::new(), users: 1, crowded: 0 }
     }
     /// The lowest free number from `from` up.
     #[must_use]
