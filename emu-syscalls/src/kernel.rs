@@ -3,7 +3,6 @@
 //! **Invariant**: plain data and ids; `clone()` is a snapshot whose cost does not grow with the guest. No host handle.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use emu_core::cpu::CpuModel;
 use emu_core::mem::{Memory, SpaceId};
@@ -172,7 +171,7 @@ pub struct Kernel {
     /// How the first process died, if a signal of a fault killed it: signal, address, where.
     pub death: Option<String>,
     /// How often each system call was made, by number.
-    pub syscall_counts: Arc<[u64; SYSCALL_NUMBERS]>,
+    pub syscall_counts: persist::Shared<[u64; SYSCALL_NUMBERS]>,
     /// Interrupts and softirqs.
     pub irq: Irqs,
     /// Numbers of tasks.
@@ -239,7 +238,7 @@ impl Kernel {
             vfs: Vfs::new(),
             time: Clocks::default(),
             death: None,
-            syscall_counts: Arc::new([0; SYSCALL_NUMBERS]),
+            syscall_counts: persist::Shared::new([0; SYSCALL_NUMBERS]),
             irq: Irqs::default(),
             pids: Pids::default(),
             last_ran: None,
