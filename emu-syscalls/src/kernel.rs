@@ -12,7 +12,7 @@ use crate::arena::Arena;
 use crate::entry::irq::Irqs;
 use crate::file::epoll::Epolls;
 use crate::file::eventfd::{EventFd, EventFdId};
-use crate::file::fdtable::{FdTable, FdTableId};
+use crate::file::fdtable::{FdTable, FdTableId, KinId};
 use crate::file::inotify::Inotifies;
 use crate::file::pipe::{Pipe, PipeId};
 use crate::file::timerfd::TimerFds;
@@ -124,6 +124,8 @@ pub struct Kernel {
     pub shm: crate::mm::shm::Segments,
     /// Descriptor tables.
     pub fd_tables: Arena<FdTableId, FdTable>,
+    /// How many tables are kin.
+    pub fd_kin: Arena<KinId, u32>,
     /// Open files.
     pub files: Arena<FileId, OpenFile>,
     /// Working directories, roots and umasks.
@@ -215,6 +217,7 @@ impl Kernel {
             mapped_bytes: crate::mm::object::MappedBytes::default(),
             shm: crate::mm::shm::Segments::default(),
             fd_tables: Arena::default(),
+            fd_kin: Arena::default(),
             files: Arena::default(),
             fs_contexts: Arena::default(),
             sighands: Arena::default(),
