@@ -15,6 +15,8 @@ mod vec;
 mod vecavx;
 mod vecfp;
 
+use std::sync::LazyLock;
+
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
 
 use crate::cpu::{CpuModel, Exception};
@@ -54,15 +56,23 @@ pub(crate) struct Lower<'a> {
 
 /// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
 pub(crate) fn slot(r: Register) -> u8 {
-    match r {
-        Register::AH => 1,
-        Register::CH => 9,
-        Register::DH => 17,
-        Register::BH => 25,
-        Register::None => ZERO,
-        r if r.is_gpr8() => r.full_register().number() as u8 * 8,
-        r => r.number() as u8,
-    }
+    // Asked several times an instruction, so it is worth a table.
+    static SLOTS: LazyLock<[u8; 256]> = LazyLock::new(|| {
+        let mut slots = [0; 256];
+        for r in Register::values() {
+            slots[r as usize & 0xff] = match r {
+                Register::AH => 1,
+                Register::CH => 9,
+                Register::DH => 17,
+                Register::BH => 25,
+                Register::None => ZERO,
+                r if r.is_gpr8() => r.full_register().number() as u8 * 8,
+                r => r.number() as u8,
+            };
+        }
+        slots
+    });
+    SLOTS[r as usize & 0xff]
 }
 
 impl<'a> Lower<'a> {
@@ -358,9 +368,10 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
     let (mut offset, mut count, mut target, mut ended) = (0, 0, 0, false);
     let mut last: Option<Instruction> = None;
     let mut ins = Instruction::default();
-    let whole = fetch.bytes.clone();
-    let room = whole.len();
-    let mut decoder = Decoder::with_ip(64, &whole, rip, OPTIONS);
+    let mut whole = [0; FETCH];
+    let room = fetch.bytes.len();
+    whole[..room].copy_from_slice(&fetch.bytes);
+    let mut decoder = Decoder::with_ip(64, &whole[..room], rip, OPTIONS);
     while count < max && offset < fetch.room {
         fetch.reach(ctx, env, rip, offset);
         let ip = rip.wrapping_add(offset as u64);
@@ -436,7 +447,8 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
     let crossed = offset > fetch.room;
     let first = rip & !0xfff;
     Ok(Block {
-        ops: ops.into_boxed_slice(),
+        // A copy of its size: shrinking the other would leave its rest as a splinter.
+        ops: Box::from(ops.as_slice()),
         count: count as i64,
         rip,
         end,

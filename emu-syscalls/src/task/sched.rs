@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: exactly the runnable tasks are in the queue, each once; the order follows from what the guest did.
 
+use emu_core::persist;
+
 use crate::task::TaskId;
 
 /// `SCHED_*` numbers (sched(7)).
@@ -66,8 +68,8 @@ type Place = (u32, u64, u64);
 /// The run queue.
 #[derive(Debug, Clone, Default)]
 pub struct Scheduler {
-    queue: imbl::OrdMap<Place, TaskId>,
-    places: imbl::OrdMap<TaskId, Place>,
+    queue: persist::OrdMap<Place, TaskId>,
+    places: persist::OrdMap<TaskId, Place>,
     /// Task that runs; it stays in the queue.
     pub current: Option<TaskId>,
     /// Somebody who should run before the current task became runnable.
@@ -233,9 +235,9 @@ impl Scheduler {
 pub struct Chaos {
     random: u64,
     /// The choices still to be made, if they are given: instruction count and task.
-    script: Option<imbl::Vector<(u64, u32)>>,
+    script: Option<persist::Vector<(u64, u32)>>,
     /// The choices made.
-    pub made: imbl::Vector<(u64, u32)>,
+    pub made: persist::Vector<(u64, u32)>,
 }
 
 /// Most choices that are kept.
@@ -250,7 +252,7 @@ impl Chaos {
         Chaos {
             random: seed,
             script: script.map(|choices| choices.iter().copied().collect()),
-            made: imbl::Vector::new(),
+            made: persist::Vector::new(),
         }
     }
 
