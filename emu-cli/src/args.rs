@@ -103,6 +103,9 @@ pub(crate) struct ReplayArgs {
     /// Print no output of the program
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print the system calls; OPTIONS are those of `emu strace`, in one word
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "-f", conflicts_with = "verify")]
+    pub(crate) strace: Option<String>,
     /// Which engine executes
     #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
     pub(crate) engine: EngineArg,
@@ -227,7 +230,7 @@ pub(crate) struct RunArgs {
     /// The same run every time; sleeping takes no time
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) deterministic: Option<u64>,
-    /// Vary by the seed who runs when and for how long (implies --deterministic)
+    /// Vary by the seed who runs when and for how long, short reads, EINTR (implies --deterministic)
     #[arg(long, hide_short_help = true)]
     pub(crate) chaos: bool,
     /// Who runs when, as `emu explore` wrote it (implies --deterministic)
