@@ -52,6 +52,8 @@ pub(crate) struct Lower<'a> {
     pub(crate) before: Option<Op>,
     /// Target of a direct branch.
     pub(crate) target: u64,
+    /// The bodies of [`crate::exec::host`] may be chosen.
+    pub(crate) host: bool,
 }
 
 /// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
@@ -100,7 +102,7 @@ impl<'a> Lower<'a> {
                 _ => {}
             }
         }
-        Lower { ins, op, before, target: 0 }
+        Lower { ins, op, before, target: 0, host: false }
     }
 
     /// Kind of operand `i`.
@@ -398,6 +400,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             break;
         }
         let mut l = Lower::new(&ins, count as u8, offset as u16);
+        l.host = ctx.host;
         let short = short || (ins.is_invalid() && too_long(&fetch.bytes[offset..]));
         let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
         let (f, ends) = match choice {

@@ -108,7 +108,7 @@ impl Interp {
     #[must_use]
     pub fn with_cache(capacity: usize) -> Self {
         Interp {
-            ctx: Ctx::new(),
+            ctx: Ctx::new(true),
             blocks: BTreeMap::new(),
             by_frame: BTreeMap::new(),
             bytes: 0,
@@ -119,6 +119,12 @@ impl Interp {
             generations: 0,
             noted: (0, [0; 2]),
         }
+    }
+
+    /// An engine that computes nothing by the host's own vector instructions, to compare.
+    #[must_use]
+    pub fn portable() -> Self {
+        Interp { ctx: Ctx::new(false), ..Interp::new() }
     }
 
     /// Takes the processor in and makes the caches those of its address space.
