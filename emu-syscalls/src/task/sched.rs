@@ -102,6 +102,9 @@ pub struct Running {
 /// How far behind the others a task that slept may start: it gets a turn soon, but no credit for its sleep.
 const SLEEPER_CREDIT: u64 = 100_000;
 
+/// How much less a woken task must have run to take the processor from whoever woke it.
+const WAKEUP_GRANULARITY: u64 = 25_000;
+
 impl Scheduler {
     /// An empty queue whose choices are varied, or given.
     #[must_use]
@@ -130,6 +133,18 @@ impl Scheduler {
         self.insert(tid, place);
         if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
             && place.0 < current.0
+        {
+            self.need_resched = true;
+        }
+    }
+
+    /// A task was woken by another that may go on and wake more: it runs at once if it has had clearly less of the
+    /// processor, as Linux does (`check_preempt_wakeup`). Without this, one who wakes others and stops them again before
+    /// its slice is over would never let them run.
+    pub fn woken(&mut self, tid: TaskId) {
+        if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
+            && let Some(woken) = self.places.get(&tid)
+            && (woken.0, woken.1.saturating_add(WAKEUP_GRANULARITY)) < (current.0, current.1)
         {
             self.need_resched = true;
         }
@@ -450,6 +465,26 @@ mod tests {
         let made: Vec<_> = varied.chaos.unwrap().made.into_iter().collect();
         let mut given = queue(Chaos::new(0, Some(&made)));
         assert_eq!(picks, (0..20).map(|n| given.pick_at(n * 100)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_task_that_ran_less_takes_the_processor_from_its_waker() {
+        let mut sched = Scheduler::default();
+        let (mut waker, mut sleeper) = (SchedParams::default(), SchedParams::default());
+        sched.add_with(TaskId(1), &mut waker);
+        sched.pick();
+        sched.ran(TaskId(1), &mut waker, WAKEUP_GRANULARITY, Turn::SliceOver);
+        sched.pick();
+        sched.add_with(TaskId(2), &mut sleeper);
+        sched.woken(TaskId(2));
+        assert!(!sched.need_resched);
+        sched.remove(TaskId(2));
+        sched.ran(TaskId(1), &mut waker, 1, Turn::SliceOver);
+        sleeper.vruntime = 0;
+        sched.add_with(TaskId(2), &mut sleeper);
+        sched.woken(TaskId(2));
+        assert!(sched.need_resched);
+        assert_eq!(sched.pick(), Some(TaskId(2)));
     }
 
     #[test]
