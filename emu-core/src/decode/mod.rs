@@ -18,7 +18,10 @@ mod vecfp;
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
 
 use crate::cpu::{CpuModel, Exception};
-use crate::exec::{Block, Ctx, Env, FS, GS, Link, Op, OpFn, TMP, ZERO, branch, mov, system};
+use crate::exec::block::link;
+use crate::exec::{
+    Block, Ctx, EXIT, End, Env, FS, GS, Op, OpFn, Segment, Slot, TMP, ZERO, branch, mov, system,
+};
 use crate::mem::{Access, FrameId, PAGE_SIZE};
 
 /// How bytes are read: as processors of the vendor do that CPUID names.
@@ -50,6 +53,8 @@ pub(crate) struct Lower<'a> {
     pub(crate) before: Option<Op>,
     /// Target of a direct branch.
     pub(crate) target: u64,
+    /// How it ends its block, if it does.
+    pub(crate) ending: End,
 }
 
 /// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
@@ -90,7 +95,7 @@ impl<'a> Lower<'a> {
                 _ => {}
             }
         }
-        Lower { ins, op, before, target: 0 }
+        Lower { ins, op, before, target: 0, ending: End::Other }
     }
 
     /// Kind of operand `i`.
@@ -355,7 +360,7 @@ fn too_long(bytes: &[u8]) -> bool {
 pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> Result<Block, Exception> {
     let mut fetch = Fetch::new(ctx, env, rip)?;
     let mut ops: Vec<Op> = Vec::with_capacity(16);
-    let (mut offset, mut count, mut target, mut ended) = (0, 0, 0, false);
+    let (mut offset, mut count, mut target, mut ending) = (0, 0, 0, End::Fall);
     let mut last: Option<Instruction> = None;
     let mut ins = Instruction::default();
     let whole = fetch.bytes.clone();
@@ -406,6 +411,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             && let (Some(f), Some(op)) = (int::fused(prev, cc), ops.last_mut())
         {
             op.f = f;
+            l.ending = End::Cond(int::fused(prev, cc ^ 1));
         } else {
             l.op.f = f;
             ops.extend(l.before);
@@ -413,38 +419,49 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         }
         if ends {
             target = l.target;
-            ended = true;
+            ending = l.ending;
             break;
         }
         last = Some(ins);
     }
     let end = rip.wrapping_add(offset as u64);
-    if !ended {
-        ops.push(Op {
-            f: branch::fall,
-            imm: 0,
-            disp: 0,
-            a: 0,
-            b: 0,
-            base: ZERO,
-            index: ZERO,
-            scale: 0,
-            nth: count as u8,
-            ip: offset as u16,
-        });
-    }
-    let crossed = offset > fetch.room;
     let first = rip & !0xfff;
+    let mut pages = vec![(first, fetch.frames[0])];
+    if offset > fetch.room {
+        pages.push((first.wrapping_add(PAGE_SIZE), fetch.frames[1]));
+    }
     Ok(Block {
-        ops: ops.into_boxed_slice(),
+        ops: laid_out(&mut ops, ending, target, end),
         count: count as i64,
         rip,
         end,
-        target,
-        frames: if crossed { fetch.frames } else { [fetch.frames[0]; 2] },
-        pages: if crossed { [first, first.wrapping_add(PAGE_SIZE)] } else { [first; 2] },
-        links: [Link::new(), Link::new()],
+        ending,
+        segments: vec![Segment { nth: 0, rip }],
+        pages,
+        seen: (0, 0),
     })
+}
+
+/// The operations of a block with the links that its end asks for.
+fn laid_out(ops: &mut [Op], ending: End, target: u64, end: u64) -> Box<[Slot]> {
+    let to = match ending {
+        End::Jump | End::Cond(_) | End::Call | End::Branch => Some(target),
+        End::Repeat => Some(end),
+        End::Fall | End::Return | End::Other => None,
+    };
+    if let (Some(_), Some(op)) = (to, ops.last_mut()) {
+        op.scale |= EXIT;
+    }
+    let mut slots = Vec::with_capacity(ops.len() + 3);
+    slots.extend(ops.iter().map(|&op| Slot { op }));
+    slots.extend(to.map(link));
+    if matches!(ending, End::Fall | End::Cond(_)) {
+        let f = branch::fall;
+        let (a, b, base, index, scale) = (ZERO, ZERO, ZERO, ZERO, EXIT);
+        slots.push(Slot { op: Op { f, imm: 0, disp: 0, a, b, base, index, scale, nth: 0, ip: 0 } });
+        slots.push(link(end));
+    }
+    slots.into_boxed_slice()
 }
 
 /// The instruction at `rip`, if it can be fetched and decoded.

@@ -102,7 +102,7 @@ pub(crate) fn alu_jcc<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
     env: &mut Env<'_>,
 ) -> Flow {
     operate!(ctx, op, env, O, T, D, S);
-    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+    if ctx.cond::<CC>() { ctx.follow(op, env) } else { op.past(ctx, env) }
 }
 
 /// A one-operand operation.
@@ -192,7 +192,7 @@ pub(crate) fn unary_jcc<O: Unary, T: Int, const CC: u8>(ctx: &mut Ctx, op: OpRef
     let r = O::value(a);
     T::put(ctx, op.a, r);
     O::flags(ctx, a, r);
-    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+    if ctx.cond::<CC>() { ctx.follow(op, env) } else { op.past(ctx, env) }
 }
 
 /// XADD. All six flags.
