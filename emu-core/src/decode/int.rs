@@ -312,15 +312,15 @@ fn branches(l: &mut Lower<'_>) -> Choice {
             }
         }
         M::Jrcxz => {
-            l.ending = End::Cond(None);
+            l.ending = End::Cond { opposite: None, grouped: None };
             Last(branch::jcxz::<u64>)
         }
         M::Jecxz => {
-            l.ending = End::Cond(None);
+            l.ending = End::Cond { opposite: None, grouped: None };
             Last(branch::jcxz::<u32>)
         }
         _ => {
-            l.ending = End::Cond(None);
+            l.ending = End::Cond { opposite: None, grouped: None };
             let code = l.ins.code();
             let narrow = matches!(
                 code,
@@ -457,7 +457,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     if let Some(cc) = condition(l.ins) {
         l.target = l.op.imm;
-        l.ending = End::Cond(Some(by_cc!(cc ^ 1, C => branch::jcc::<C>)));
+        l.ending = End::Cond { opposite: Some(by_cc!(cc ^ 1, C => branch::jcc::<C>)), grouped: None };
         return Last(by_cc!(cc, C => branch::jcc::<C>));
     }
     let m = l.ins.mnemonic();
@@ -477,6 +477,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Neg => unary!(l, Neg),
         M::Not => unary!(l, Not),
         M::Bswap => Body(by_wide!(l.width(0), T => alu::unary::<alu::Bswap, T, Ra>)),
+        M::Lea if l.is_near() => Body(by_wide!(l.width(0), T => mov::lea_near::<T>)),
         M::Lea => Body(by_wide!(l.width(0), T => mov::lea::<T>)),
         M::Movzx => extend(l, false),
         M::Movsx | M::Movsxd => extend(l, true),
@@ -685,15 +686,15 @@ fn system(l: &mut Lower<'_>) -> Choice {
 /// SETcc and CMOVcc.
 fn conditional(l: &mut Lower<'_>) -> Choice {
     let Some(cc) = number(l.ins.condition_code()) else { return Missing };
-    let code = format!("{:?}", l.ins.code());
-    if code.starts_with("Set") {
-        return Body(by_dst!(l.is_mem(0), D => by_cc!(cc, C => mov::setcc::<D, C>)));
+    // With another number of operands it is neither.
+    match l.ins.op_count() {
+        1 => Body(by_dst!(l.is_mem(0), D => by_cc!(cc, C => mov::setcc::<D, C>))),
+        2 => {
+            let (w, mem) = (l.width(0), l.is_mem(1));
+            Body(by_wide!(w, T => by_src!(mem, S => by_cc!(cc, C => mov::cmov::<T, S, C>))))
+        }
+        _ => Missing,
     }
-    if code.starts_with("Cmov") {
-        let (w, mem) = (l.width(0), l.is_mem(1));
-        return Body(by_wide!(w, T => by_src!(mem, S => by_cc!(cc, C => mov::cmov::<T, S, C>))));
-    }
-    Missing
 }
 
 /// MUL, DIV, IDIV, IMUL with one operand.

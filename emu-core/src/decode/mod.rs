@@ -9,13 +9,18 @@
 pub mod features;
 mod forms;
 mod fpu;
+mod group;
 mod int;
 mod mmx;
+mod quiet;
 mod vec;
 mod vecavx;
 mod vecfp;
 
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
+
+use group::Known;
+use quiet::Effect;
 
 use crate::cpu::{CpuModel, Exception};
 use crate::exec::block::link;
@@ -200,7 +205,7 @@ fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
     if code == Code::INVALID {
         return Choice::Undefined;
     }
-    if features::lowest_for(code).is_none_or(|lowest| lowest > model) {
+    if features::lowest_known(code).is_none_or(|lowest| lowest > model) {
         return int::without_feature(l);
     }
     if features::hint(code) {
@@ -362,6 +367,8 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
     let mut ops: Vec<Op> = Vec::with_capacity(16);
     let (mut offset, mut count, mut target, mut ending) = (0, 0, 0, End::Fall);
     let mut last: Option<Instruction> = None;
+    let mut effects: Vec<(Effect, Option<OpFn>)> = Vec::with_capacity(16);
+    let mut known: Vec<Known> = Vec::with_capacity(16);
     let mut ins = Instruction::default();
     let whole = fetch.bytes.clone();
     let room = whole.len();
@@ -411,10 +418,16 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             && let (Some(f), Some(op)) = (int::fused(prev, cc), ops.last_mut())
         {
             op.f = f;
-            l.ending = End::Cond(int::fused(prev, cc ^ 1));
+            l.ending = End::Cond { opposite: int::fused(prev, cc ^ 1), grouped: None };
+            if let Some(known) = known.last_mut() {
+                known.cc = Some(cc);
+            }
         } else {
+            let (effect, quiet) = if ends { (Effect::Shows, None) } else { quiet::effect(&l) };
             l.op.f = f;
             ops.extend(l.before);
+            effects.push((effect, quiet));
+            known.push(Known { at: ops.len(), ins, quiet: false, cc: None });
             ops.push(l.op);
         }
         if ends {
@@ -423,6 +436,18 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             break;
         }
         last = Some(ins);
+    }
+    let mut dead = false;
+    for (known, (effect, quiet)) in known.iter_mut().zip(effects).rev() {
+        if let (true, Some(f)) = (dead, quiet) {
+            ops[known.at].f = f;
+            known.quiet = true;
+        }
+        dead = effect == Effect::Kills || (effect == Effect::Keeps && dead);
+    }
+    let opposite = group::grouped(&mut ops, &known);
+    if let End::Cond { grouped, .. } = &mut ending {
+        *grouped = opposite;
     }
     let end = rip.wrapping_add(offset as u64);
     let first = rip & !0xfff;
@@ -445,7 +470,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
 /// The operations of a block with the links that its end asks for.
 fn laid_out(ops: &mut [Op], ending: End, target: u64, end: u64) -> Box<[Slot]> {
     let to = match ending {
-        End::Jump | End::Cond(_) | End::Call | End::Branch => Some(target),
+        End::Jump | End::Cond { .. } | End::Call | End::Branch => Some(target),
         End::Repeat => Some(end),
         End::Fall | End::Return | End::Other => None,
     };
@@ -455,7 +480,7 @@ fn laid_out(ops: &mut [Op], ending: End, target: u64, end: u64) -> Box<[Slot]> {
     let mut slots = Vec::with_capacity(ops.len() + 3);
     slots.extend(ops.iter().map(|&op| Slot { op }));
     slots.extend(to.map(link));
-    if matches!(ending, End::Fall | End::Cond(_)) {
+    if matches!(ending, End::Fall | End::Cond { .. }) {
         let f = branch::fall;
         let (a, b, base, index, scale) = (ZERO, ZERO, ZERO, ZERO, EXIT);
         slots.push(Slot { op: Op { f, imm: 0, disp: 0, a, b, base, index, scale, nth: 0, ip: 0 } });

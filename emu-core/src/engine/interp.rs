@@ -7,6 +7,7 @@
 //! Blocks are dropped only between two blocks, never under a running one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::{Engine, Exit, step};
 use crate::cpu::{Cpu, CpuModel, Exception, RFlags};
@@ -16,8 +17,8 @@ use crate::mem::{Access, FrameId, Memory, SpaceId};
 
 /// Bytes of decoded blocks at which the cache is emptied.
 const CACHE_BYTES: usize = 64 << 20;
-/// Instructions after which blocks come back to the engine at the latest. Blocks call each other by jumps as far as
-/// the compiler makes jumps of calls in last place; where it does not, this bounds the stack.
+/// Instructions after which blocks come back to the engine at the latest, which looks then at what runs. Blocks call each
+/// other by jumps as far as the compiler makes jumps of calls in last place; where it does not, this bounds the stack.
 const STRETCH: i64 = 2048;
 /// How often in a row a successor is seen that becomes part of its predecessor.
 const OFTEN: u32 = 2;
@@ -33,16 +34,42 @@ struct Context {
 /// The decoded-block interpreter.
 pub struct Interp {
     ctx: Box<Ctx>,
-    blocks: BTreeMap<(FrameId, u64), Held>,
+    blocks: Blocks,
     by_frame: BTreeMap<FrameId, Vec<(FrameId, u64)>>,
     bytes: usize,
     capacity: usize,
+    stretch: i64,
     contexts: BTreeMap<(SpaceId, u8), Context>,
     current: Option<(SpaceId, u8)>,
     model: CpuModel,
     generations: u64,
     /// The page put last into the context's set of pages with code, and for which generation.
     noted: (u64, u64),
+}
+
+/// The blocks by frame and address. Nothing goes through them in order.
+#[expect(clippy::disallowed_types, reason = "a cache with a fixed hasher, which is never iterated")]
+type Blocks = std::collections::HashMap<(FrameId, u64), Held, BuildHasherDefault<Mix>>;
+
+/// The hash of a key of [`Blocks`].
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.write_u64(u64::from(*b));
+        }
+    }
+
+    fn write_u64(&mut self, v: u64) {
+        let spread = (self.0.rotate_left(32) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
 }
 
 /// A block in the cache. Links and the context point at it too.
@@ -132,16 +159,23 @@ impl Interp {
     pub fn with_cache(capacity: usize) -> Self {
         Interp {
             ctx: Ctx::new(),
-            blocks: BTreeMap::new(),
+            blocks: Blocks::default(),
             by_frame: BTreeMap::new(),
             bytes: 0,
             capacity,
+            stretch: STRETCH,
             contexts: BTreeMap::new(),
             current: None,
             model: CpuModel::V1,
             generations: 0,
             noted: (0, 0),
         }
+    }
+
+    /// The same engine, looking every `stretch` instructions at which blocks to join.
+    #[must_use]
+    pub fn with_stretch(self, stretch: u16) -> Self {
+        Interp { stretch: i64::from(stretch.max(1)), ..self }
     }
 
     /// Takes the processor in and makes the caches those of its address space.
@@ -351,7 +385,7 @@ impl Interp {
     fn refill(&mut self) {
         let ctx = &mut *self.ctx;
         let total = ctx.remaining + ctx.reserve;
-        ctx.remaining = total.min(STRETCH);
+        ctx.remaining = total.min(self.stretch);
         ctx.reserve = total - ctx.remaining;
     }
 

@@ -95,6 +95,14 @@ pub(crate) fn alu<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env:
     op.next(ctx, env)
 }
 
+/// The same, into a register, where nobody reads the flags.
+pub(crate) fn alu_quiet<O: Alu, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
+    let r = O::value(ctx, T::get(ctx, op.a), b);
+    T::put(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
 /// The same, and the conditional jump behind it.
 pub(crate) fn alu_jcc<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
     ctx: &mut Ctx,
@@ -183,6 +191,13 @@ pub(crate) fn unary<O: Unary, T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mu
     let r = O::value(a);
     D::write(ctx, &op, at, r);
     O::flags(ctx, a, r);
+    op.next(ctx, env)
+}
+
+/// The same of a register where nobody reads the flags.
+pub(crate) fn unary_quiet<O: Unary, T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let r = O::value(T::get(ctx, op.a));
+    T::put(ctx, op.a, r);
     op.next(ctx, env)
 }
 

@@ -23,8 +23,13 @@ pub(crate) enum End {
     Fall,
     /// A direct jump.
     Jump,
-    /// A conditional branch, then [`branch::fall`]; with the body of the opposite condition if there is one.
-    Cond(Option<OpFn>),
+    /// A conditional branch, then [`branch::fall`].
+    Cond {
+        /// The body of the opposite condition.
+        opposite: Option<OpFn>,
+        /// The same of the group that has the branch in it, two places before.
+        grouped: Option<OpFn>,
+    },
     /// A direct call.
     Call,
     /// A near return.
@@ -149,10 +154,13 @@ impl Block {
         };
         match self.ending {
             End::Fall | End::Jump if leads(n - 1) => ops.truncate(n - 2),
-            End::Cond(_) if leads(n - 1) => ops.truncate(n - 2),
-            End::Cond(Some(opposite)) if leads(n - 3) => {
+            End::Cond { .. } if leads(n - 1) => ops.truncate(n - 2),
+            End::Cond { opposite: Some(opposite), grouped } if leads(n - 3) => {
                 // Before the two places of the jump to what lies behind are those of the branch.
                 ops[n - 4].op.f = opposite;
+                if let Some(f) = grouped {
+                    ops[n - 6].op.f = f;
+                }
                 ops[n - 3] = ops[n - 1].clone();
                 ops.truncate(n - 2);
             }

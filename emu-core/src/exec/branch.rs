@@ -24,9 +24,9 @@ pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> 
 
 /// JMP, indirect. `#GP` if the target is not canonical.
 pub(crate) fn jmp_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    match S::peek::<u64>(ctx, &op) {
-        Some(to) if ctx.knows(to) => ctx.jump(env, to),
-        _ => jmp_ind_slow::<S>(ctx, op, env),
+    match S::peek::<u64>(ctx, &op).and_then(|to| ctx.known(to)) {
+        Some(block) => ctx.go_on(block, 0, env),
+        None => jmp_ind_slow::<S>(ctx, op, env),
     }
 }
 
@@ -86,6 +86,20 @@ fn call_on_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 
 /// CALL, indirect; `imm` is the address to return to. `#GP` if the target is not canonical.
 pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    if let Some(block) = S::peek::<u64>(ctx, &op).and_then(|to| ctx.known(to))
+        && let Some(at) = ctx.reach::<u64>(sp)
+    {
+        at.write(op.imm);
+        ctx.w(RSP, sp);
+        return ctx.go_on(block, 0, env);
+    }
+    call_ind_slow::<S>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn call_ind_slow<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(to) = S::get::<u64>(ctx, &op, env) else { return ctx.fail(op) };
     let sp = ctx.r(RSP).wrapping_sub(8);
     let back = op.imm;
@@ -104,11 +118,9 @@ pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> F
 /// RET; the immediate is what it pops besides.
 pub(crate) fn ret(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
-    if let Some(to) = ctx.peek::<u64>(sp)
-        && ctx.knows(to)
-    {
+    if let Some(block) = ctx.peek::<u64>(sp).and_then(|to| ctx.known(to)) {
         ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
-        return ctx.jump(env, to);
+        return ctx.go_on(block, 0, env);
     }
     ret_slow(ctx, op, env)
 }

@@ -149,7 +149,8 @@ impl Ctx {
         let exits = op.scale & EXIT;
         let first = Op { base: BOUNCE_SLOT, index, scale: exits, disp: 0, ..*op };
         let last = Slot { op: Op { f: bounced, ..first } };
-        let link = if exits == 0 { last.clone() } else { Slot { link: ManuallyDrop::new(op.link().clone()) } };
+        let link =
+            if exits == 0 { last.clone() } else { Slot { link: ManuallyDrop::new(op.link().clone()) } };
         let ops = [Slot { op: first }, link, last];
         let start = OpRef::of(&ops);
         let flow = (start.f)(self, start, env);

@@ -17,6 +17,7 @@ pub(crate) mod cpuid;
 pub(crate) mod crypto;
 pub(crate) mod flags;
 pub(crate) mod fpops;
+pub(crate) mod group;
 pub(crate) mod host;
 pub(crate) mod memory;
 pub(crate) mod mmx;
@@ -131,6 +132,13 @@ impl OpRef {
         unsafe { &*self.0.add(1).cast::<Link>() }
     }
 
+    /// The operation `n` places on.
+    #[inline(always)]
+    pub(crate) fn ahead(self, n: usize) -> OpRef {
+        // SAFETY: asked only by an operation that the decoder put before so many others.
+        OpRef(unsafe { self.0.add(n) })
+    }
+
     /// Goes on with the next operation of the block behind the link of this one.
     #[inline(always)]
     pub(crate) fn past(self, ctx: &mut Ctx, env: &mut Env<'_>) -> Flow {
@@ -223,7 +231,7 @@ pub(crate) struct JumpEntry {
 }
 
 /// Entries of the cache of jump targets.
-pub(crate) const JUMPS: usize = 4096;
+pub(crate) const JUMPS: usize = 16384;
 
 /// The processor while it runs: registers in slots, flags kept lazily, translation caches.
 #[repr(C)]
@@ -512,7 +520,7 @@ impl Ctx {
     /// Runs the next block, if so many instructions may still run; otherwise the engine decides. `rest` instructions of
     /// the block that runs now are left out.
     #[inline(always)]
-    fn go_on(&mut self, block: *const Block, rest: i64, env: &mut Env<'_>) -> Flow {
+    pub(crate) fn go_on(&mut self, block: *const Block, rest: i64, env: &mut Env<'_>) -> Flow {
         // SAFETY: links and jump targets of this generation name blocks that are alive.
         let b = unsafe { &*block };
         let have = self.remaining + rest;
@@ -527,18 +535,17 @@ impl Ctx {
         (start.f)(self, start, env)
     }
 
-    /// True if the cache of jump targets has this one: it is a good address then.
+    /// The block there, if the cache of jump targets has it: it is a good address then.
     #[inline(always)]
-    pub(crate) fn knows(&self, target: u64) -> bool {
+    pub(crate) fn known(&self, target: u64) -> Option<*const Block> {
         let e = &self.jumps[jump_slot(target)];
-        e.rip == target && e.generation == self.generation
+        (e.rip == target && e.generation == self.generation).then_some(e.block)
     }
 
     /// Goes on at a computed address.
-    #[inline(always)]
     pub(crate) fn jump(&mut self, env: &mut Env<'_>, target: u64) -> Flow {
-        if self.knows(target) {
-            return self.go_on(self.jumps[jump_slot(target)].block, 0, env);
+        if let Some(block) = self.known(target) {
+            return self.go_on(block, 0, env);
         }
         self.rip = target;
         self.link = std::ptr::null();
