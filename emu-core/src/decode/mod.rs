@@ -17,6 +17,8 @@ mod vec;
 mod vecavx;
 mod vecfp;
 
+use std::sync::LazyLock;
+
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
 
 use group::Known;
@@ -60,19 +62,29 @@ pub(crate) struct Lower<'a> {
     pub(crate) target: u64,
     /// How it ends its block, if it does.
     pub(crate) ending: End,
+    /// The bodies of [`crate::exec::host`] may be chosen.
+    pub(crate) host: bool,
 }
 
 /// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
 pub(crate) fn slot(r: Register) -> u8 {
-    match r {
-        Register::AH => 1,
-        Register::CH => 9,
-        Register::DH => 17,
-        Register::BH => 25,
-        Register::None => ZERO,
-        r if r.is_gpr8() => r.full_register().number() as u8 * 8,
-        r => r.number() as u8,
-    }
+    // Asked several times an instruction, so it is worth a table.
+    static SLOTS: LazyLock<[u8; 256]> = LazyLock::new(|| {
+        let mut slots = [0; 256];
+        for r in Register::values() {
+            slots[r as usize & 0xff] = match r {
+                Register::AH => 1,
+                Register::CH => 9,
+                Register::DH => 17,
+                Register::BH => 25,
+                Register::None => ZERO,
+                r if r.is_gpr8() => r.full_register().number() as u8 * 8,
+                r => r.number() as u8,
+            };
+        }
+        slots
+    });
+    SLOTS[r as usize & 0xff]
 }
 
 impl<'a> Lower<'a> {
@@ -100,7 +112,7 @@ impl<'a> Lower<'a> {
                 _ => {}
             }
         }
-        Lower { ins, op, before, target: 0, ending: End::Other }
+        Lower { ins, op, before, target: 0, ending: End::Other, host: false }
     }
 
     /// Kind of operand `i`.
@@ -205,7 +217,7 @@ fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
     if code == Code::INVALID {
         return Choice::Undefined;
     }
-    if features::lowest_known(code).is_none_or(|lowest| lowest > model) {
+    if features::lowest_for(code).is_none_or(|lowest| lowest > model) {
         return int::without_feature(l);
     }
     if features::hint(code) {
@@ -370,9 +382,10 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
     let mut effects: Vec<(Effect, Option<OpFn>)> = Vec::with_capacity(16);
     let mut known: Vec<Known> = Vec::with_capacity(16);
     let mut ins = Instruction::default();
-    let whole = fetch.bytes.clone();
-    let room = whole.len();
-    let mut decoder = Decoder::with_ip(64, &whole, rip, OPTIONS);
+    let mut whole = [0; FETCH];
+    let room = fetch.bytes.len();
+    whole[..room].copy_from_slice(&fetch.bytes);
+    let mut decoder = Decoder::with_ip(64, &whole[..room], rip, OPTIONS);
     while count < max && offset < fetch.room {
         fetch.reach(ctx, env, rip, offset);
         let ip = rip.wrapping_add(offset as u64);
@@ -399,6 +412,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             break;
         }
         let mut l = Lower::new(&ins, count as u8, offset as u16);
+        l.host = ctx.host;
         let short = short || (ins.is_invalid() && too_long(&fetch.bytes[offset..]));
         let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
         let (f, ends) = match choice {
@@ -477,10 +491,12 @@ fn laid_out(ops: &mut [Op], ending: End, target: u64, end: u64) -> Box<[Slot]> {
     if let (Some(_), Some(op)) = (to, ops.last_mut()) {
         op.scale |= EXIT;
     }
-    let mut slots = Vec::with_capacity(ops.len() + 3);
+    let falls = matches!(ending, End::Fall | End::Cond { .. });
+    // Of its size: shrinking would leave the rest as a splinter.
+    let mut slots = Vec::with_capacity(ops.len() + usize::from(to.is_some()) + 2 * usize::from(falls));
     slots.extend(ops.iter().map(|&op| Slot { op }));
     slots.extend(to.map(link));
-    if matches!(ending, End::Fall | End::Cond { .. }) {
+    if falls {
         let f = branch::fall;
         let (a, b, base, index, scale) = (ZERO, ZERO, ZERO, ZERO, EXIT);
         slots.push(Slot { op: Op { f, imm: 0, disp: 0, a, b, base, index, scale, nth: 0, ip: 0 } });

@@ -233,6 +233,11 @@ pub(crate) struct JumpEntry {
 /// Entries of the cache of jump targets.
 pub(crate) const JUMPS: usize = 16384;
 
+/// What a field behind one of these is aligned to.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct CacheLine;
+
 /// The processor while it runs: registers in slots, flags kept lazily, translation caches.
 #[repr(C)]
 pub(crate) struct Ctx {
@@ -282,6 +287,10 @@ pub(crate) struct Ctx {
     pub(crate) selectors: [u16; 6],
     /// What CPUID claims.
     pub(crate) model: CpuModel,
+    /// Whether blocks are decoded to the bodies of [`host`].
+    pub(crate) host: bool,
+    /// Keeps each vector register in one cache line.
+    apart: [CacheLine; 0],
     /// Vector registers.
     pub(crate) ymm: [Ymm; 16],
     /// x87 and MMX.
@@ -305,8 +314,8 @@ pub(crate) struct Env<'a> {
 }
 
 impl Ctx {
-    /// A context with empty caches.
-    pub(crate) fn new() -> Box<Self> {
+    /// A context with empty caches. `host`: blocks may be decoded to the bodies of [`host`].
+    pub(crate) fn new(host: bool) -> Box<Self> {
         let mut new = Box::<Ctx>::new_zeroed();
         let p = new.as_mut_ptr();
         // SAFETY: each field for which zeros are no value, or not the first one, is written before any is read; the
@@ -319,6 +328,7 @@ impl Ctx {
             (&raw mut (*p).selectors).write(crate::cpu::SELECTORS);
             (&raw mut (*p).model).write(CpuModel::V1);
             (&raw mut (*p).x87).write(X87::default());
+            (&raw mut (*p).host).write(host && host::available());
             (&raw mut (*p).code_pages).write(BTreeSet::new());
             (&raw mut (*p).tlb_r.tags[0]).write(no_tag(0));
             (&raw mut (*p).tlb_w.tags[0]).write(no_tag(0));
