@@ -411,6 +411,13 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             op.f = f;
         } else {
             l.op.f = f;
+            if let Some(before) = &last
+                && let Some(op) = vecfp::copied(before, &l)
+            {
+                // It stands for the copy before it too.
+                ops.pop();
+                l.op = op;
+            }
             ops.extend(l.before);
             ops.push(l.op);
         }
