@@ -439,6 +439,13 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         } else {
             let (effect, quiet) = if ends { (Effect::Shows, None) } else { quiet::effect(&l) };
             l.op.f = f;
+            if let Some(before) = &last
+                && let Some(op) = vecfp::copied(before, &l)
+            {
+                // It stands for the copy before it too.
+                ops.pop();
+                l.op = op;
+            }
             ops.extend(l.before);
             effects.push((effect, quiet));
             known.push(Known { at: ops.len(), ins, quiet: false, cc: None });

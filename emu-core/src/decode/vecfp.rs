@@ -1,17 +1,17 @@
 //! The instruction table, floating-point vector part.
 
-use iced_x86::Mnemonic;
+use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::forms::by_long;
 #[cfg(target_arch = "x86_64")]
 use super::vec::on_host;
 use super::vec::{by_enc, by_k, encoding, fill, hosted};
-use super::{Choice, Lower};
+use super::{Choice, Lower, slot};
 use crate::exec::fpops::{self, D, S};
 #[cfg(target_arch = "x86_64")]
 use crate::exec::host;
 use crate::exec::vecint::{LEGACY, VEX128, VEX256};
-use crate::exec::{OpFn, vecfp};
+use crate::exec::{Op, OpFn, vecfp};
 
 use Choice::{Body, Missing};
 
@@ -41,6 +41,20 @@ macro_rules! by_low {
             by_k!($l, $K => $e)
         }
     }};
+}
+
+/// `$e` with the constant `$M`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_mem {
+    ($mem:expr, $M:ident => $e:expr) => {
+        if $mem {
+            const $M: bool = true;
+            $e as OpFn
+        } else {
+            const $M: bool = false;
+            $e as OpFn
+        }
+    };
 }
 
 macro_rules! scalar {
@@ -214,4 +228,38 @@ fn compare(l: &mut Lower<'_>) -> Choice {
         M::Cmpss | M::Vcmpss => scalar!(l, Cmp, S, portable),
         _ => scalar!(l, Cmp, D, portable),
     }
+}
+
+/// The operation that stands for a copy of a register and the scalar operation on it, if these two are such.
+pub(super) fn copied(copy: &Instruction, l: &Lower<'_>) -> Option<Op> {
+    use Mnemonic as M;
+    let copies = matches!(copy.mnemonic(), M::Movapd | M::Movaps) && copy.op1_kind() == OpKind::Register;
+    let mem = l.is_mem(1);
+    if !(l.host
+        && copies
+        && copy.op0_kind() == OpKind::Register
+        && l.before.is_none()
+        && l.ins.op_count() == 2)
+        || copy.op0_register() != l.ins.op_register(0)
+    {
+        return None;
+    }
+    let f: Option<OpFn> = hosted!(
+        l,
+        match l.ins.mnemonic() {
+            M::Addsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Add, D, IN>))),
+            M::Subsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Sub, D, IN>))),
+            M::Mulsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Mul, D, IN>))),
+            M::Divsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Div, D, IN>))),
+            M::Addss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Add, S, IN>))),
+            M::Subss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Sub, S, IN>))),
+            M::Mulss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Mul, S, IN>))),
+            M::Divss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Div, S, IN>))),
+            _ => None,
+        },
+        None
+    );
+    let from = slot(copy.op1_register());
+    let source = if !mem && l.op.base == l.op.a { from } else { l.op.base };
+    f.map(|f| Op { f, b: from, base: source, ..l.op })
 }

@@ -12,7 +12,7 @@ use std::arch::x86_64::*;
 use crate::exec::fpops::{Add, D, Div, Float, Max, Min, Mul, Op2, S, Sqrt, Sub};
 use crate::exec::operand::{Int, Src};
 use crate::exec::vecfma::{self, Fused};
-use crate::exec::vecint::{VEX128, VEX256};
+use crate::exec::vecint::{LEGACY, VEX128, VEX256};
 use crate::exec::{Ctx, Env, Flow, OpRef, vecfp};
 use crate::fp::PE;
 
@@ -133,34 +133,62 @@ fn four_enough(v: __m128i, terms: [u32; 4], step: u32) -> bool {
     _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(v, _mm_set1_epi32(least)))) == 15
 }
 
+/// Whether of four words, the uppermost of numbers, the first ones are at least those of exponent [`ENOUGH`] and the
+/// last ones, `UPPER` of them, below those of infinities.
+#[inline]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,aes,pclmulqdq")]
+fn between<const UPPER: usize>(v: __m128i, step: u32) -> bool {
+    let upper = |i: usize| i >= 4 - UPPER;
+    let lanes = |f: fn(bool, u32) -> u32| {
+        let [p, q, r, s] = std::array::from_fn(|i| f(upper(i), step).cast_signed());
+        _mm_setr_epi32(p, q, r, s)
+    };
+    // What is turned around shrinks as the number grows. Then the sign says what is too small.
+    let turned = _mm_xor_si128(v, lanes(|upper, _| if upper { u32::MAX } else { 0 }));
+    let size = _mm_and_si128(turned, lanes(|_, _| u32::MAX >> 1));
+    let rest = _mm_add_epi32(
+        size,
+        lanes(
+            |upper, step| if upper { (step / 2).wrapping_neg() } else { (step / 2 * ENOUGH).wrapping_neg() },
+        ),
+    );
+    let rest = _mm_castsi128_ps(rest);
+    _mm_testz_ps(rest, rest) != 0
+}
+
 /// Whether nothing comes of this but the result, for the low doubles.
 #[inline]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,aes,pclmulqdq")]
 fn quiet_sd(kind: Kind, a: __m128d, b: __m128d, r: __m128d) -> bool {
     let [a, b, r] = [a, b, r].map(|v| _mm_castpd_ps(v));
-    let v = match kind {
-        Kind::Two => _mm_shuffle_ps::<0b10_00_01_01>(a, _mm_shuffle_ps::<0b01_01_01_01>(b, r)),
-        Kind::One => _mm_shuffle_ps::<0b01_01_01_01>(b, r),
-        Kind::Choice => _mm_shuffle_ps::<0b01_01_01_01>(a, b),
-    };
-    let terms = match kind {
-        Kind::Two => [0, 0, 0, STEP_D],
-        Kind::One => [0, 0, STEP_D, STEP_D],
-        Kind::Choice => [STEP_D; 4],
-    };
-    four_enough(_mm_castps_si128(v), terms, STEP_D)
+    match kind {
+        Kind::Two => {
+            let operands = _mm_shuffle_ps::<0b01_01_01_01>(a, b);
+            between::<1>(_mm_castps_si128(_mm_shuffle_ps::<0b01_01_10_00>(operands, r)), STEP_D)
+        }
+        Kind::One => between::<1>(_mm_castps_si128(_mm_shuffle_ps::<0b01_01_01_01>(b, r)), STEP_D),
+        Kind::Choice => {
+            let operands = _mm_shuffle_ps::<0b01_01_01_01>(a, b);
+            between::<2>(_mm_castps_si128(_mm_shuffle_ps::<0b10_00_10_00>(operands, operands)), STEP_D)
+        }
+    }
 }
 
 /// The same for the low singles.
 #[inline]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2,aes,pclmulqdq")]
 fn quiet_ss(kind: Kind, a: __m128, b: __m128, r: __m128) -> bool {
-    let (v, terms) = match kind {
-        Kind::Two => (_mm_shuffle_ps::<0b00_00_01_00>(_mm_unpacklo_ps(a, b), r), [0, 0, STEP_S, STEP_S]),
-        Kind::One => (_mm_shuffle_ps::<0>(b, r), [0, 0, STEP_S, STEP_S]),
-        Kind::Choice => (_mm_shuffle_ps::<0>(a, b), [STEP_S; 4]),
-    };
-    four_enough(_mm_castps_si128(v), terms, STEP_S)
+    match kind {
+        Kind::Two => {
+            let operands = _mm_unpacklo_ps(a, b);
+            between::<1>(_mm_castps_si128(_mm_shuffle_ps::<0b00_00_01_00>(operands, r)), STEP_S)
+        }
+        Kind::One => between::<1>(_mm_castps_si128(_mm_shuffle_ps::<0>(b, r)), STEP_S),
+        Kind::Choice => {
+            let operands = _mm_unpacklo_ps(a, b);
+            between::<2>(_mm_castps_si128(_mm_shuffle_ps::<0b01_00_01_00>(operands, operands)), STEP_S)
+        }
+    }
 }
 
 /// Whether all of up to four vectors of operands, and a result, are quiet; `step` says of which format. The lower
@@ -239,7 +267,43 @@ pub(crate) fn scalar<O: HostFloat, F: Float, const MEM: bool, const K: u8>(
     let Some(s) = low_lane::<F, MEM>(ctx, op) else { return vecfp::scalar::<O, F, MEM, K>(ctx, op, env) };
     let a = ctx.half(op.b);
     // SAFETY: this body runs where the host has the instructions.
-    let (r, good) = unsafe {
+    let (r, good) = unsafe { one::<O, F>(a, s) };
+    if !good || O::KIND != Kind::Choice && !settled(ctx) {
+        return vecfp::scalar::<O, F, MEM, K>(ctx, op, env);
+    }
+    ctx.set_half::<K>(op.a, r);
+    op.next(ctx, env)
+}
+
+/// A copy of a register, and a scalar operation on it: `a = op(b, source)`. Whatever is not done at once finds the
+/// copy made.
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,aes,pclmulqdq")]
+pub(crate) fn copied<O: HostFloat, F: Float, const MEM: bool>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
+    let a = ctx.half(op.b);
+    let Some(s) = low_lane::<F, MEM>(ctx, op).filter(|_| settled(ctx)) else {
+        ctx.set_half::<LEGACY>(op.a, a);
+        return vecfp::scalar::<O, F, MEM, LEGACY>(ctx, op, env);
+    };
+    // SAFETY: this body runs where the host has the instructions.
+    let (r, good) = unsafe { one::<O, F>(a, s) };
+    if !good {
+        ctx.set_half::<LEGACY>(op.a, a);
+        return vecfp::scalar::<O, F, MEM, LEGACY>(ctx, op, env);
+    }
+    ctx.set_half::<LEGACY>(op.a, r);
+    op.next(ctx, env)
+}
+
+/// The low lane of a result, the others of `a`, and whether it is quiet.
+#[inline]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2,aes,pclmulqdq")]
+unsafe fn one<O: HostFloat, F: Float>(a: __m128i, s: __m128i) -> (__m128i, bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
         if F::BYTES == 8 {
             let (a, s) = (_mm_castsi128_pd(a), _mm_castsi128_pd(s));
             let r = as_it_is(_mm_castpd_si128(O::sd(a, s)));
@@ -249,12 +313,7 @@ pub(crate) fn scalar<O: HostFloat, F: Float, const MEM: bool, const K: u8>(
             let r = as_it_is(_mm_castps_si128(O::ss(a, s)));
             (r, quiet_ss(O::KIND, a, s, _mm_castsi128_ps(r)))
         }
-    };
-    if !good || O::KIND != Kind::Choice && !settled(ctx) {
-        return vecfp::scalar::<O, F, MEM, K>(ctx, op, env);
     }
-    ctx.set_half::<K>(op.a, r);
-    op.next(ctx, env)
 }
 
 /// Packed operation.
