@@ -3,6 +3,8 @@
 //! **Invariant**: as in Linux, a pipe is a ring of page-sized buffers: what fits is counted in buffers, so a write of at
 //! most PIPE_BUF bytes is taken whole or not at all.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::id;
 use crate::arg::Addr;
@@ -48,7 +50,7 @@ impl PipeBuf {
 /// A pipe: bytes between its ends.
 #[derive(Debug, Clone)]
 pub struct Pipe {
-    bufs: imbl::Vector<PipeBuf>,
+    bufs: persist::Vector<PipeBuf>,
     slots: usize,
     /// Open files that read.
     pub readers: u32,
@@ -63,7 +65,7 @@ pub struct Pipe {
 impl Default for Pipe {
     fn default() -> Self {
         Pipe {
-            bufs: imbl::Vector::new(),
+            bufs: persist::Vector::new(),
             slots: DEFAULT_SLOTS,
             readers: 0,
             writers: 0,

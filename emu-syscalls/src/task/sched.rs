@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: exactly the runnable tasks are in the queue, each once; the order follows from what the guest did.
 
+use emu_core::persist;
+
 use crate::task::TaskId;
 
 /// `SCHED_*` numbers (sched(7)).
@@ -66,8 +68,8 @@ type Place = (u32, u64, u64);
 /// The run queue.
 #[derive(Debug, Clone, Default)]
 pub struct Scheduler {
-    queue: imbl::OrdMap<Place, TaskId>,
-    places: imbl::OrdMap<TaskId, Place>,
+    queue: persist::OrdMap<Place, TaskId>,
+    places: persist::OrdMap<TaskId, Place>,
     /// Task that runs; it stays in the queue.
     pub current: Option<TaskId>,
     /// Somebody who should run before the current task became runnable.
@@ -100,6 +102,9 @@ pub struct Running {
 /// How far behind the others a task that slept may start: it gets a turn soon, but no credit for its sleep.
 const SLEEPER_CREDIT: u64 = 100_000;
 
+/// How much less a woken task must have run to take the processor from whoever woke it.
+const WAKEUP_GRANULARITY: u64 = 25_000;
+
 impl Scheduler {
     /// An empty queue whose choices are varied, or given.
     #[must_use]
@@ -128,6 +133,18 @@ impl Scheduler {
         self.insert(tid, place);
         if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
             && place.0 < current.0
+        {
+            self.need_resched = true;
+        }
+    }
+
+    /// A task was woken by another that may go on and wake more: it runs at once if it has had clearly less of the
+    /// processor, as Linux does (`check_preempt_wakeup`). Without this, one who wakes others and stops them again before
+    /// its slice is over would never let them run.
+    pub fn woken(&mut self, tid: TaskId) {
+        if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
+            && let Some(woken) = self.places.get(&tid)
+            && (woken.0, woken.1.saturating_add(WAKEUP_GRANULARITY)) < (current.0, current.1)
         {
             self.need_resched = true;
         }
@@ -248,15 +265,15 @@ pub struct Chaos {
     /// The choices still to be made, if they are given, by their instruction counts.
     script: Option<Script>,
     /// The choices made.
-    pub made: imbl::Vector<(u64, Choice)>,
+    pub made: persist::Vector<(u64, Choice)>,
 }
 
 /// Choices still to be made: who runs, and all others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Script {
-    runs: imbl::Vector<(u64, u32)>,
-    interrupts: imbl::Vector<u64>,
-    shorts: imbl::Vector<(u64, u32)>,
+    runs: persist::Vector<(u64, u32)>,
+    interrupts: persist::Vector<u64>,
+    shorts: persist::Vector<(u64, u32)>,
 }
 
 /// Most choices that are kept.
@@ -293,7 +310,7 @@ impl Chaos {
             script
         });
         let priorities = (mix(seed) & 1 == 1).then_some(seed);
-        Chaos { random: seed, priorities, script, made: imbl::Vector::new() }
+        Chaos { random: seed, priorities, script, made: persist::Vector::new() }
     }
 
     /// The next number of a splitmix64 generator, below `bound`.
@@ -448,6 +465,26 @@ mod tests {
         let made: Vec<_> = varied.chaos.unwrap().made.into_iter().collect();
         let mut given = queue(Chaos::new(0, Some(&made)));
         assert_eq!(picks, (0..20).map(|n| given.pick_at(n * 100)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_task_that_ran_less_takes_the_processor_from_its_waker() {
+        let mut sched = Scheduler::default();
+        let (mut waker, mut sleeper) = (SchedParams::default(), SchedParams::default());
+        sched.add_with(TaskId(1), &mut waker);
+        sched.pick();
+        sched.ran(TaskId(1), &mut waker, WAKEUP_GRANULARITY, Turn::SliceOver);
+        sched.pick();
+        sched.add_with(TaskId(2), &mut sleeper);
+        sched.woken(TaskId(2));
+        assert!(!sched.need_resched);
+        sched.remove(TaskId(2));
+        sched.ran(TaskId(1), &mut waker, 1, Turn::SliceOver);
+        sleeper.vruntime = 0;
+        sched.add_with(TaskId(2), &mut sleeper);
+        sched.woken(TaskId(2));
+        assert!(sched.need_resched);
+        assert_eq!(sched.pick(), Some(TaskId(2)));
     }
 
     #[test]
