@@ -23,7 +23,7 @@ use crate::mm::{Mm, MmId};
 use crate::net::Net;
 use crate::observe::Observer;
 use crate::task::pids::Pids;
-use crate::task::sched::{Chaos, Scheduler};
+use crate::task::sched::{Chaos, Choice, Scheduler};
 use crate::task::sighand::{SigHand, SigHandId};
 use crate::task::wait::{WaitKey, WaitQueues};
 use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
@@ -48,10 +48,10 @@ pub struct Config {
     pub slice: u64,
     /// uid and gid of the first process.
     pub user: (u32, u32),
-    /// Who runs when is varied by this seed.
+    /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads.
     pub chaos: Option<u64>,
-    /// Who runs when, where it is not as usual: instruction count and task, ascending.
-    pub schedule: Option<Vec<(u64, u32)>>,
+    /// Choices where they are not the usual ones, with their instruction counts, ascending.
+    pub schedule: Option<Vec<(u64, Choice)>>,
 }
 
 impl Default for Config {

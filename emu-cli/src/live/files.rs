@@ -112,13 +112,13 @@ impl Shares {
         Ok((&share.dir, path))
     }
 
-    pub(crate) fn stat(&mut self, at: &HostPath) -> Result<HostStat, Errno> {
+    pub(crate) fn file_stat(&mut self, at: &HostPath) -> Result<HostStat, Errno> {
         let (dir, path) = self.locate(at)?;
         let meta = dir.symlink_metadata(path).map_err(|e| errno(&e))?;
         Ok(host_stat(&meta, self.owner))
     }
 
-    pub(crate) fn list(&mut self, at: &HostPath) -> Result<Vec<HostEntry>, Errno> {
+    pub(crate) fn dir_list(&mut self, at: &HostPath) -> Result<Vec<HostEntry>, Errno> {
         let (dir, path) = self.locate(at)?;
         let mut entries = Vec::new();
         for entry in dir.read_dir(path).map_err(|e| errno(&e))? {
@@ -129,13 +129,13 @@ impl Shares {
         Ok(entries)
     }
 
-    pub(crate) fn read_link(&mut self, at: &HostPath) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn link_read(&mut self, at: &HostPath) -> Result<Vec<u8>, Errno> {
         let (dir, path) = self.locate(at)?;
         let target = dir.read_link_contents(path).map_err(|e| errno(&e))?;
         Ok(guest_name(target.as_os_str()))
     }
 
-    pub(crate) fn read(&mut self, at: &HostPath, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
+    pub(crate) fn file_read(&mut self, at: &HostPath, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         let mut file = match self.open.iter().position(|(path, _)| path == at) {
             Some(index) => self.open.remove(index).ok_or(Errno::EIO)?.1,
             None => {
@@ -158,13 +158,13 @@ impl Shares {
         Ok(done)
     }
 
-    pub(crate) fn write(&mut self, at: &HostPath, offset: u64, data: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn file_write(&mut self, at: &HostPath, offset: u64, data: &[u8]) -> Result<(), Errno> {
         let (dir, path) = self.locate(at)?;
         let mut file = dir.open_with(path, OpenOptions::new().write(true)).map_err(|e| errno(&e))?;
         file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(data)).map_err(|e| errno(&e))
     }
 
-    pub(crate) fn change(&mut self, change: &HostChange) -> Result<(), Errno> {
+    pub(crate) fn file_change(&mut self, change: &HostChange) -> Result<(), Errno> {
         self.open.clear();
         let done = match change {
             HostChange::CreateFile(at, mode) => {

@@ -21,7 +21,7 @@ use crate::observe::inject::{self, Before};
 use crate::observe::{Event, hook};
 use crate::seam::Host;
 use crate::task::sighand::{SigInfo, sig};
-use crate::task::wait::{OnSignal, park};
+use crate::task::wait::{OnSignal, Wait, WaitKey, park};
 use crate::task::{RunState, Task, TaskId, deliver, exit, init, ptrace, seccomp, signal};
 
 /// Where kernel stacks begin (Linux's vmalloc area).
@@ -408,25 +408,27 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
             unsupported(k, tid, &call, why);
             Err(Errno::ENOSYS)
         }
-        Err(Stop::Block(wait)) => match signal::interrupts(k, tid, wait.on_signal) {
-            Some(errno) => {
-                if wait.on_signal == OnSignal::RestartBlock {
-                    k.task_mut(tid).restart_call = Some(call.clone());
+        Err(Stop::Block(wait)) => {
+            match signal::interrupts(k, tid, wait.on_signal).or_else(|| stopped_and_continued(k, &wait)) {
+                Some(errno) => {
+                    if wait.on_signal == OnSignal::RestartBlock {
+                        k.task_mut(tid).restart_call = Some(call.clone());
+                    }
+                    Err(errno)
                 }
-                Err(errno)
-            }
-            None => {
-                hook::stamp(k, host);
-                k.observer.note(k.retired, || Event::Blocked { tid });
-                let task = k.task_mut(tid);
-                task.call = Some(call);
-                // An event before the wait (`vfork`) is reported first.
-                if !(task.work.traced && ptrace::stop_if_due(k, tid)) {
-                    park(k, tid, wait);
+                None => {
+                    hook::stamp(k, host);
+                    k.observer.note(k.retired, || Event::Blocked { tid });
+                    let task = k.task_mut(tid);
+                    task.call = Some(call);
+                    // An event before the wait (`vfork`) is reported first.
+                    if !(task.work.traced && ptrace::stop_if_due(k, tid)) {
+                        park(k, tid, wait);
+                    }
+                    return;
                 }
-                return;
             }
-        },
+        }
     };
     let mut tampered = inject::Tampered::default();
     if !k.observer.plan.is_empty() {
@@ -461,6 +463,14 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
         }
         leave(k, host, tid);
     }
+}
+
+/// Interrupts a wait as if the process had been stopped and continued here, where that shows (`--chaos`): most calls are
+/// restarted, these few end with `EINTR` (signal(7)).
+fn stopped_and_continued(k: &mut Kernel, wait: &Wait) -> Option<Errno> {
+    let shows = wait.on_signal == OnSignal::Eintr && !wait.keys.contains(&WaitKey::Never);
+    let chaos = k.sched.chaos.as_mut().filter(|_| shows)?;
+    chaos.interrupts(k.retired).then_some(Errno::EINTR)
 }
 
 /// What the filters of the task say to a call. `false`: it does not run (now).

@@ -291,6 +291,13 @@ impl FileOps for PipeEnd {
             return Err(self.block(ctx, id, WaitKey::Pipe(self.pipe)));
         }
         let was_full = pipe.is_full();
+        // A buffer never ends inside an atomic write: what is behind it may as well not have come yet.
+        let first = pipe.bufs.front().filter(|_| pipe.bufs.len() > 1).map(|buf| buf.rest().len());
+        let max = match first.filter(|len| *len < max) {
+            Some(len) if ctx.k.shorter_read(max).is_some() => len,
+            _ => max,
+        };
+        let pipe = ctx.k.pipes.get_mut(self.pipe).ok_or(Errno::EBADF)?;
         let data = pipe.take(max);
         if was_full && !pipe.is_full() {
             ctx.k.wake(WaitKey::PipeRoom(self.pipe));
