@@ -25,7 +25,7 @@ macro_rules! guest {
 }
 
 guest! {
-    aio attr clone copy creds dev dir epoll epoll_nested event_files eventfd exec fanotify faults fd futex
+    aio attr clone copy creds dev dir epoll epoll_nested event_files eventfd exec fanotify faults fd fd_tables futex
     handle inotify itimer kernel_address key landlock lease link lock lsm madvise memfd mmap mount mprotect
     mqueue mremap msg netlink numa open pidfd pipe pipe_ends poll poll_masks prctl proc proc_files process
     ptrace pty rawsock rename rlimit rw sched seccomp segments sem shm signal signalfd sigqueue smc sockopt splice

@@ -16,13 +16,14 @@ pub use map::{Entry, Iter, OrdMap};
 pub use queue::Vector;
 pub use set::{OrdSet, SetIter};
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 /// A value that clones share until one of them changes it: an [`Arc`] that never has a `Weak`. So whether it is alone needs
 /// no locked instruction to know.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Shared<T>(Arc<T>);
 
 impl<T> Shared<T> {
@@ -52,6 +53,12 @@ impl<T> Shared<T> {
         T: Clone,
     {
         Arc::unwrap_or_clone(self.0)
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

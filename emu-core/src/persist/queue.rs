@@ -1,11 +1,11 @@
 //! A queue that is shared as a whole.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::Shared;
 
 /// A queue, shared as a whole: the first change after a clone copies it. For what is short, or seldom cloned.
-#[derive(Debug)]
 pub struct Vector<T>(Option<Shared<VecDeque<T>>>);
 
 impl<T> Vector<T> {
@@ -131,6 +131,12 @@ impl<T: Clone> Vector<T> {
     /// All in order, to be changed.
     pub fn iter_mut(&mut self) -> std::collections::vec_deque::IterMut<'_, T> {
         self.all().iter_mut()
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Vector<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
     }
 }
 

@@ -78,7 +78,7 @@ impl Generator {
             if instruction.code() != code {
                 let long = decoder.last_error() == DecoderError::NoMoreBytes;
                 if spoiled && instruction.is_invalid() && (!long || bytes.len() == 15) {
-                    if rip & 0xfff > 0xf00 || lenient(code) {
+                    if rip & 0xfff > 0xf00 || lenient(code) || evex(&bytes) {
                         continue;
                     }
                     let before = self.state(rip);
@@ -475,6 +475,12 @@ impl Generator {
         }
         None
     }
+}
+
+/// Whether bytes begin as an instruction of AVX-512, which no model has but the host may.
+fn evex(bytes: &[u8]) -> bool {
+    let is_prefix = |byte: &u8| matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3);
+    bytes.iter().find(|byte| !is_prefix(byte)) == Some(&0x62)
 }
 
 /// Forms of which processors take spoiled encodings too: VEX.W, LOCK.
