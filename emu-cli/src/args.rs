@@ -93,7 +93,7 @@ pub(crate) enum OnRecordError {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// The recording
-    pub(crate) trace: PathBuf,
+    pub(crate) trace: Option<PathBuf>,
     /// Stop there: an instruction count, `exit`, `signal`, or `syscall NAME`
     #[arg(long, value_name = "WHERE", num_args = 1..=2)]
     pub(crate) until: Vec<String>,
@@ -103,9 +103,22 @@ pub(crate) struct ReplayArgs {
     /// Print no output of the program
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print the system calls; OPTIONS are those of `emu strace`, in one word
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "-f", conflicts_with = "verify")]
+    pub(crate) strace: Option<String>,
     /// Which engine executes
     #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
     pub(crate) engine: EngineArg,
+}
+
+impl ReplayArgs {
+    /// The recording, and where to stop: of `--until signal TRACE` the second word is the recording.
+    pub(crate) fn words(&self) -> (Option<PathBuf>, &[String]) {
+        match (&self.trace, &self.until[..]) {
+            (None, [first, trace]) if first != "syscall" => (Some(trace.into()), &self.until[..1]),
+            (trace, until) => (trace.clone(), until),
+        }
+    }
 }
 
 /// Exploring.
@@ -227,7 +240,7 @@ pub(crate) struct RunArgs {
     /// The same run every time; sleeping takes no time
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) deterministic: Option<u64>,
-    /// Vary by the seed who runs when and for how long (implies --deterministic)
+    /// Vary by the seed who runs when and for how long, short reads, EINTR (implies --deterministic)
     #[arg(long, hide_short_help = true)]
     pub(crate) chaos: bool,
     /// Who runs when, as `emu explore` wrote it (implies --deterministic)

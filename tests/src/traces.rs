@@ -33,6 +33,11 @@ impl Normal {
             // Random bytes, names of the machine, ports, numbers of pipes and sockets.
             rule(r#"getrandom\("[^"]*"(\.\.\.)?"#, "getrandom(R"),
             rule(r#"nodename="[^"]*""#, "nodename=N"),
+            // Its processors, its kinds of file systems, its limits.
+            rule(r"^(sched_getaffinity\(.*, )\[[0-9 ]*\]\) += \d+", "${1}[N]) = N"),
+            rule(r#"^(read\(\d+, "nodev\\t).*"#, "${1}"),
+            rule(r"(RLIMIT_NOFILE, NULL, )\{.*\}", "${1}{N}"),
+            rule(r"/tmp/cc[A-Za-z0-9]{6}", "/tmp/ccR"),
             // With -v, the environment in the order in which it was made.
             rule(r"^(execve\(.*\], )\[.*\]\)", "${1}ENV)"),
             rule(r"htons\([1-9]\d*\)", "htons(N)"),
@@ -110,6 +115,9 @@ pub fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
             lines.push(text.to_owned());
         }
     }
+    for lines in tasks.values_mut() {
+        take_out_memory_of_loader(lines);
+    }
     // A task that is killed in a call leaves its first half.
     for (pid, head) in pending {
         let lines = tasks.entry(pid).or_default();
@@ -125,6 +133,20 @@ pub fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
         .iter()
         .map(|pid| set_aside(lines(pid).iter().map(|line| normal.line(line, &names)).collect()))
         .collect()
+}
+
+/// The loader describes the host's vDSO in memory of its own, so it asks for more of it at another moment.
+fn take_out_memory_of_loader(lines: &mut Vec<String>) {
+    const MORE: &str = ", PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)";
+    let mut loading = false;
+    lines.retain(|line| {
+        if line.starts_with("execve(") {
+            loading = true;
+        } else if line.starts_with("set_tid_address(") {
+            loading = false;
+        }
+        !(loading && line.starts_with("mmap(NULL, ") && line.contains(MORE))
+    });
 }
 
 /// Tasks as their makers made them, not as they first ran.

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use emu_tests::{emu, fixtures, native, program, run, testbins, traces};
 
@@ -40,20 +41,22 @@ fn trace_in(dir: &Path, emulated: bool, options: &[&str], program: &Path, args: 
     let _ = std::fs::remove_dir_all(&work);
     std::fs::create_dir(&work).expect("a fresh directory can be made");
     fixtures(&work);
+    std::fs::write(work.join("one.c"), "int one(void) { return 1; }\n").expect("a fixture can be written");
+    // Programs print the time of day of a file: two runs are not in one minute.
+    for name in ["a.txt", "tree", "tree/x", "tree/sub"] {
+        let file = std::fs::File::open(work.join(name)).expect("a fixture can be opened");
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        file.set_modified(long_ago).expect("the time of a fixture can be set");
+    }
     let file = dir.join("trace");
     let _ = std::fs::remove_file(&file);
-    let mut command = if emulated {
-        let mut command = Command::new(emu());
+    let mut command = Command::new(if emulated { emu() } else { PathBuf::from(STRACE) });
+    if emulated {
         command.args(["strace", "--root", "/", "--cwd"]).arg(&work);
-        for (key, value) in
-            [("PATH", "/bin"), ("HOME", "/root"), ("TERM", "xterm"), ("LANG", "C"), ("TZ", "UTC")]
-        {
-            command.arg("-E").arg(format!("{key}={value}"));
-        }
-        command
-    } else {
-        Command::new(STRACE)
-    };
+    }
+    for variable in ["PATH=/bin", "HOME=/root", "TERM=xterm", "LANG=C", "TZ=UTC"] {
+        command.args(["-E", variable]);
+    }
     command.args(options).arg("-o").arg(&file).arg(program).args(args);
     let _ = run(command, &work, b"");
     std::fs::read_to_string(&file).unwrap_or_default()
@@ -106,6 +109,7 @@ fn compare(list: &str) {
         let path = match named {
             "busybox" => PathBuf::from(BUSYBOX),
             "bash" => PathBuf::from(BASH),
+            path if path.starts_with('/') => PathBuf::from(path),
             other => guest(other.trim_start_matches("guest:")),
         };
         let args: Vec<&str> = parts.collect();
@@ -140,7 +144,7 @@ fn programs_that_read_and_write_files() {
         | busybox | id
         | busybox | pwd
         | busybox | sleep | 0.1
-        | busybox | date
+        | busybox | date | -u | -d | @1000000000
         ",
     );
 }
@@ -210,6 +214,30 @@ fn processes_threads_and_signals() {
         -f | guest:poll_masks
         -f | guest:mremap
         -q -f | busybox | sh | -c | /usr/bin/busybox true
+        ",
+    );
+}
+
+/// Programs with a loader and libraries, of the host itself.
+#[test]
+fn dynamic_programs() {
+    if !native()
+        || program("strace", &["/usr/bin/python3"], "python3").is_none()
+        || program("strace", &["/usr/bin/gcc"], "gcc").is_none()
+    {
+        return;
+    }
+    compare(
+        "
+        | /bin/ls
+        | /bin/ls | -l | --color=never | a.txt | tree
+        -f | /bin/ls | -R | tree
+        -y | /bin/cat | a.txt
+        | /bin/true
+        | /bin/sort | words
+        -f | /bin/sh | -c | /bin/cat a.txt
+        -f | /usr/bin/python3 | -I | -S | -c | print(sum(range(10)))
+        -f | /usr/bin/gcc | -c | -o | one.o | one.c
         ",
     );
 }
