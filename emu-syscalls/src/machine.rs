@@ -381,7 +381,9 @@ fn deadlock_report(k: &Kernel) -> Vec<String> {
                 task.call.as_ref().and_then(|call| crate::table::row(call.nr)).map_or("-", |row| row.name);
             match &task.state {
                 RunState::Parked(wait) => {
-                    format!("task {} ({name}) in {call} waits for {:?}", tid.0, wait.keys)
+                    let keys: Vec<String> = wait.keys.iter().map(ToString::to_string).collect();
+                    let keys = if keys.is_empty() { "a signal".to_owned() } else { keys.join(" or ") };
+                    format!("task {} ({name}) in {call} waits for {keys}", tid.0)
                 }
                 other => format!("task {} ({name}) is {other:?}", tid.0),
             }

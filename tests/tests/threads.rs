@@ -47,8 +47,15 @@ fn compile(source: &str, compiler: &str, options: &[&str]) -> Option<PathBuf> {
 
 /// Runs a program in a machine whose clock follows from its instructions; what it printed.
 fn run(program: &[u8], ms: u64, slice: u64, chaos: Option<u64>) -> Result<String, String> {
-    let config = Config { slice, chaos, ..Config::default() };
-    let mut host = ScriptedHost::new(chaos.unwrap_or(slice));
+    let (end, output) = run_to_the_end(program, ms, Config { slice, chaos, ..Config::default() })?;
+    match end {
+        Stopped::Exited(0) => Ok(output),
+        other => Err(format!("{other:?}: {output}")),
+    }
+}
+
+fn run_to_the_end(program: &[u8], ms: u64, config: Config) -> Result<(Stopped, String), String> {
+    let mut host = ScriptedHost::new(config.chaos.unwrap_or(config.slice));
     let mut machine = Machine::new(config, Box::new(Interp::new()));
     build::default_root(&mut machine.kernel, &mut host).map_err(|errno| format!("{errno:?}"))?;
     build::add_file(&mut machine.kernel, &mut host, b"/bin/hammer", 0o755, program)
@@ -58,10 +65,7 @@ fn run(program: &[u8], ms: u64, slice: u64, chaos: Option<u64>) -> Result<String
     machine.start(&mut host, &first).map_err(|error| error.to_string())?;
     // Far more than any of these takes: a run that hangs is told from one that ends.
     let end = machine.run(&mut host, 50_000_000_000);
-    match end {
-        Stopped::Exited(0) => Ok(String::from_utf8_lossy(&host.output).into_owned()),
-        other => Err(format!("{other:?}: {}", String::from_utf8_lossy(&host.output))),
-    }
+    Ok((end, String::from_utf8_lossy(&host.output).into_owned()))
 }
 
 fn hammer(program: &Path, expected: &str) {
@@ -96,5 +100,30 @@ fn a_hundred_threads_of_rust_end_with_the_right_answer() {
     let options = ["--edition=2024", "-Copt-level=1", "-Ctarget-feature=+crt-static"];
     if let Some(program) = compile("hammer.rs", "rustc", &options) {
         hammer(&program, "mutexes right\nconditions right\nchannels right\n");
+    }
+}
+
+#[test]
+fn a_deadlock_of_the_whole_guest_says_what_each_task_waits_for() {
+    if !native() {
+        return;
+    }
+    let Some(program) = compile("deadlock.c", "cc", &["-static", "-O1", "-pthread"]) else { return };
+    let image = std::fs::read(program).expect("the program can be read");
+    let (end, output) = run_to_the_end(&image, 0, Config::default()).expect("the program can be started");
+    assert_eq!(output, "waiting\n");
+    let Stopped::Deadlock(tasks) = end else { panic!("it ended with {end:?}") };
+    let said = tasks.join("\n");
+    for (line, wanted) in [
+        "in wait4 waits for a child of process 2",
+        "in read waits for data in pipe ",
+        "in poll waits for something to read from socket ",
+        "in epoll_wait waits for an event of open file ",
+        "in futex waits for a wake of futex 0x",
+    ]
+    .into_iter()
+    .zip([1, 1, 1, 1, 4])
+    {
+        assert_eq!(said.matches(line).count(), wanted, "{line}: {said}");
     }
 }

@@ -56,6 +56,34 @@ pub enum WaitKey {
     Never,
 }
 
+impl std::fmt::Display for WaitKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            WaitKey::Child(group) => write!(f, "a child of process {}", group.0),
+            WaitKey::Vfork(child) => write!(f, "exec or exit of its vfork child {}", child.0),
+            WaitKey::Pipe(id) => write!(f, "data in pipe {}", id.0),
+            WaitKey::PipeRoom(id) => write!(f, "room in pipe {}", id.0),
+            WaitKey::FifoOpen(id, true) => write!(f, "a writer of fifo {}", id.0),
+            WaitKey::FifoOpen(id, false) => write!(f, "a reader of fifo {}", id.0),
+            WaitKey::File(id) => write!(f, "an event of open file {}", id.0),
+            WaitKey::Host(stream, direction) => write!(f, "{direction:?} of the host's {stream:?}"),
+            WaitKey::Tty(id) => write!(f, "terminal {}", id.0),
+            WaitKey::Signal(group) => write!(f, "a signal for process {}", group.0),
+            WaitKey::Futex(_, at) => write!(f, "a wake of futex {at:#x}"),
+            WaitKey::Socket(id) => write!(f, "something to read from socket {id}"),
+            WaitKey::SocketRoom(id) => write!(f, "room in socket {id}"),
+            WaitKey::FileLock(inode) => write!(f, "a lock on inode {inode}"),
+            WaitKey::Ipc(id) => write!(f, "System V or POSIX object {id}"),
+            WaitKey::Thread(tid) => write!(f, "thread {}", tid.0),
+            WaitKey::Aio(context) => write!(f, "an event of aio context {context:#x}"),
+            WaitKey::Fault(_, page) => write!(f, "the page at {page:#x} from userfaultfd"),
+            WaitKey::Log => write!(f, "a record of the kernel log"),
+            WaitKey::Mounts => write!(f, "a change of the mounts"),
+            WaitKey::Never => write!(f, "a signal"),
+        }
+    }
+}
+
 /// What happens to a blocked call when a signal is to be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnSignal {
