@@ -11,13 +11,14 @@ use std::collections::BTreeSet;
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::file::{File, FileId};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Network};
 use crate::task::wait::WaitKey;
 use crate::vfs::InodeId;
 
 pub mod addr;
 pub mod control;
 pub mod diag;
+pub mod errqueue;
 pub mod inet;
 pub mod multicast;
 pub mod netlink;
@@ -157,6 +158,10 @@ pub struct Socket {
     pub shut_write: bool,
     /// Error to be reported once.
     pub error: Option<Errno>,
+    /// Reports about what was sent (MSG_ERRQUEUE).
+    pub errors: imbl::Vector<errqueue::Report>,
+    /// Number of the next MSG_ZEROCOPY.
+    pub zerocopies: u32,
     /// What arrived.
     pub queue: imbl::Vector<Message>,
     /// What it takes, in bytes with overhead.
@@ -190,7 +195,7 @@ pub struct Net {
     pub abstract_names: imbl::OrdMap<Vec<u8>, SocketId>,
     /// UNIX sockets bound to inodes.
     pub inodes: imbl::OrdMap<InodeId, SocketId>,
-    /// Bound ports: protocol (6, 17), port, socket.
+    /// Bound ports: protocol (6, 17, 136), port, socket.
     pub ports: imbl::OrdSet<(i32, u16, SocketId)>,
     /// Raw internet sockets.
     pub raw: imbl::OrdSet<SocketId>,
@@ -198,6 +203,8 @@ pub struct Net {
     pub dgram_peers: imbl::OrdSet<(SocketId, SocketId)>,
     /// Open files in messages.
     pub in_flight: usize,
+    /// Whether `lo` is up; until it is, it has no address.
+    pub lo_up: bool,
     next_port: u16,
     next_auto: u32,
 }
@@ -229,6 +236,8 @@ impl Socket {
             shut_read: false,
             shut_write: false,
             error: None,
+            errors: imbl::Vector::new(),
+            zerocopies: 0,
             queue: imbl::Vector::new(),
             queued: 0,
             backlog: 0,
@@ -341,6 +350,11 @@ impl Socket {
 }
 
 impl Net {
+    /// No sockets.
+    #[must_use]
+    pub fn new(network: Network) -> Self {
+        Net { lo_up: network == Network::Loopback, ..Net::default() }
+    }
     /// The next number of an automatic abstract name.
     pub fn next_auto_name(&mut self) -> Vec<u8> {
         loop {

@@ -21,7 +21,7 @@ use crate::setup::Setup;
 /// First bytes of a recording.
 pub const MAGIC: [u8; 8] = *b"EMUTRACE";
 /// The format's version; others are refused.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Bytes before the first chunk.
 const FILE_HEADER: usize = 12;
 /// Bytes before a chunk's contents.
