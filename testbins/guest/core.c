@@ -211,12 +211,17 @@ static void *idle(void *p) {
     for (;;) pause();
 }
 #include <pthread.h>
-static volatile int ready[2];
+static volatile int ready[3];
+static void *spin(void *p) {
+    asm volatile("mov $0x1357902468, %%r13\n movl $1, (%0)\n 1: jmp 1b" ::"r"(p) : "r13", "memory");
+    return 0;
+}
 static void threads(void) {
     pthread_t t;
     limit(RLIM_INFINITY);
     for (int i = 0; i < 2; i++) pthread_create(&t, 0, idle, (void *)&ready[i]);
-    while (!ready[0] || !ready[1]) usleep(1000);
+    pthread_create(&t, 0, spin, (void *)&ready[2]);
+    while (!ready[0] || !ready[1] || !ready[2]) usleep(1000);
     abort();
 }
 TEST(every_thread_is_in_the_file_the_one_that_ended_it_first) {
@@ -226,5 +231,12 @@ TEST(every_thread_is_in_the_file_the_one_that_ended_it_first) {
     struct elf_prstatus *p = note(h, NT_PRSTATUS, 0, 0), *other = note(h, NT_PRSTATUS, 2, 0);
     struct elf_prpsinfo *i = note(h, NT_PRPSINFO, 0, 0);
     CHECK(p->pr_pid == i->pr_pid && other && other->pr_pid != p->pr_pid);
-    CHECK(!note(h, NT_PRSTATUS, 3, 0) && note(h, NT_FPREGSET, 2, 0) && note(h, NT_X86_XSTATE, 2, 0));
+    CHECK(!note(h, NT_PRSTATUS, 4, 0) && note(h, NT_FPREGSET, 3, 0) && note(h, NT_X86_XSTATE, 3, 0));
+    bool spinning = false;
+    for (int n = 1; n < 4; n++) {
+        other = note(h, NT_PRSTATUS, n, 0);
+        struct user_regs_struct *r = (void *)other->pr_reg;
+        spinning |= r->r13 == 0x1357902468 && r->rip > (uintptr_t)spin && r->rip < (uintptr_t)spin + 100;
+    }
+    CHECK(spinning);
 }

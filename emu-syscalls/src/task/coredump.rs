@@ -9,6 +9,7 @@ use emu_core::mem::PAGE_SIZE;
 
 use crate::arg::DirFd;
 use crate::ctx::{Call, Ctx};
+use crate::entry;
 use crate::file::fdtable::put_file;
 use crate::file::flags;
 use crate::kernel::Kernel;
@@ -68,6 +69,12 @@ pub fn dump(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, info: &SigInfo) ->
         return false;
     }
     let name = name(k, host, tid, info, &pattern);
+    for other in k.group(k.task(tid).group).threads.clone() {
+        // Where one was interrupted in user mode its registers are still the processor's.
+        if k.tasks.get(other).is_some_and(|task| !task.is_dead() && !task.in_kernel) {
+            entry::enter(k, other, entry::NO_SYSCALL);
+        }
+    }
     let head = Plan::new(k, host, tid, mm, info);
     let mut ctx = Ctx { k, host, tid, call: Call::default() };
     let Some((file, inode)) = create(&mut ctx, &name) else { return false };
