@@ -188,6 +188,17 @@ pub(crate) enum CpuArg {
     V3,
 }
 
+/// What network the guest has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NetArg {
+    /// `lo` is down, as in a fresh network namespace
+    None,
+    /// `lo` alone
+    Loopback,
+    /// The host's; not there yet
+    Host,
+}
+
 /// Which engine executes instructions.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum EngineArg {
@@ -221,6 +232,9 @@ pub(crate) struct RunArgs {
     /// Host name that the guest sees
     #[arg(long, value_name = "NAME", default_value = "emu", hide_short_help = true)]
     pub(crate) hostname: OsString,
+    /// Network in the guest: none (lo is down), loopback; host is not there yet
+    #[arg(long, value_enum, default_value = "loopback", hide_possible_values = true, value_name = "WHAT")]
+    pub(crate) net: NetArg,
     /// What the processor claims to be
     #[arg(long, value_enum, default_value = "x86-64-v3", hide_possible_values = true, value_name = "MODEL")]
     pub(crate) cpu: CpuArg,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use emu_core::cpu::CpuModel;
 use emu_core::engine::Engine;
 use emu_syscalls::abi::errno::Errno;
-use emu_syscalls::kernel::Config;
+use emu_syscalls::kernel::{Config, Network};
 use emu_syscalls::machine::Machine;
 use emu_syscalls::seam::deterministic::DeterministicHost;
 use emu_syscalls::seam::{Host, ShareId};
@@ -18,7 +18,7 @@ use emu_syscalls::task::TaskId;
 use emu_syscalls::task::exec::start::StartError;
 use emu_syscalls::vfs::superblock::Mode;
 
-use crate::args::{CpuArg, RunArgs};
+use crate::args::{CpuArg, NetArg, RunArgs};
 use crate::live::LiveHost;
 use crate::live::files::Owner;
 
@@ -128,6 +128,7 @@ pub(crate) fn plan(args: &RunArgs) -> Result<(Plan, LiveHost)> {
         cpu: cpu_model(args.cpu),
         hostname: bytes(&args.hostname),
         user,
+        network: network(args.net)?,
         chaos: args.chaos.then(|| args.seed().unwrap_or(0)),
         schedule: args.schedule.as_deref().map(crate::explore::read_schedule).transpose()?,
         ..Config::default()
@@ -166,6 +167,18 @@ pub(crate) fn host(args: &RunArgs, live: LiveHost) -> Box<dyn Host> {
     match args.seed() {
         Some(seed) => Box::new(DeterministicHost::new(live, seed)),
         None => Box::new(live),
+    }
+}
+
+fn network(which: NetArg) -> Result<Network> {
+    match which {
+        NetArg::None => Ok(Network::None),
+        NetArg::Loopback => Ok(Network::Loopback),
+        NetArg::Host => {
+            bail!(
+                "--net host: guests cannot reach the host's network yet; --net loopback gives them one of their own"
+            )
+        }
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Config {
     pub slice: u64,
     /// uid and gid of the first process.
     pub user: (u32, u32),
+    /// What network there is.
+    pub network: Network,
     /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads.
     pub chaos: Option<u64>,
     /// Choices where they are not the usual ones, with their instruction counts, ascending.
@@ -62,10 +64,21 @@ impl Default for Config {
             hostname: b"emu".to_vec(),
             slice: 200_000,
             user: (0, 0),
+            network: Network::Loopback,
             chaos: None,
             schedule: None,
         }
     }
+}
+
+/// What network a machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub enum Network {
+    /// `lo` is there and down, as in a fresh network namespace.
+    None,
+    /// `lo` is up.
+    #[default]
+    Loopback,
 }
 
 /// A processor model in a recording: its level, 1 to 3.
@@ -233,7 +246,7 @@ impl Kernel {
             pidfds: persist::OrdMap::new(),
             fanotifies: crate::file::fanotify::Fanotifies::default(),
             landlock: crate::landlock::Landlock::default(),
-            net: Net::default(),
+            net: Net::new(config.network),
             ipc: crate::ipc::Ipc::default(),
             ttys: Arena::default(),
             log: Log::booted(config.memory, crate::vfs::procfs::CMDLINE),

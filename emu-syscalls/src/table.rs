@@ -210,13 +210,13 @@ syscalls! {
     38  setitimer Time (which: I32 as names(&nt::ITIMER), new_value: Addr as inp(S::Itimerval), old_value: Addr as out(S::Itimerval)) = Full => timer::setitimer;
     39  getpid Process () = Full => process::getpid;
     40  sendfile Desc (out_fd: Fd, in_fd: Fd, offset: Addr as by(R::Offset), count: Len) = Full => splice::sendfile;
-    41  socket Network (domain: I32 as names(&nn::AF), type_: I32 as by(R::SocketType), protocol: I32 as by(R::Protocol)) -> Fd = Partial("UNIX, TCP, UDP and raw over loopback; netlink of routes and sockets") => socket::socket;
+    41  socket Network (domain: I32 as names(&nn::AF), type_: I32 as by(R::SocketType), protocol: I32 as by(R::Protocol)) -> Fd = Partial("UNIX, TCP, UDP, UDP-Lite and raw over loopback, TCP not seen by raw; netlink of routes and sockets") => socket::socket;
     42  connect Network (sockfd: Fd, addr: Addr as inp(S::Sockaddr(2)), addrlen: I32) = Partial("loopback addresses") => socket::connect;
     43  accept Network (sockfd: Fd, addr: Addr as out(S::SockaddrPtr(2)), addrlen: Addr as ArgKind::Silent) -> Fd = Full => socket::accept;
     44  sendto Network (sockfd: Fd, buf: InBuf<2>, len: Len, flags: U32 as names(&nn::MSG), dest_addr: Addr as inp(S::Sockaddr(5)), addrlen: I32) = Partial("no MSG_FASTOPEN") => message::sendto;
     45  recvfrom Network (sockfd: Fd, buf: OutBuf<2>, len: Len, flags: U32 as names(&nn::MSG), src_addr: Addr as out(S::SockaddrPtr(5)), addrlen: Addr as ArgKind::Silent) = Full => message::recvfrom;
     46  sendmsg Network (sockfd: Fd, msg: Addr as inp(S::Msghdr), flags: U32 as names(&nn::MSG)) = Partial("no MSG_FASTOPEN") => message::sendmsg;
-    47  recvmsg Network (sockfd: Fd, msg: Addr as out(S::Msghdr), flags: U32 as names(&nn::MSG)) = Partial("the error queue stays empty") => message::recvmsg;
+    47  recvmsg Network (sockfd: Fd, msg: Addr as out(S::Msghdr), flags: U32 as names(&nn::MSG)) = Full => message::recvmsg;
     48  shutdown Network (sockfd: Fd, how: I32 as names(&nn::SHUT)) = Full => socket::shutdown;
     49  bind Network (sockfd: Fd, addr: Addr as inp(S::Sockaddr(2)), addrlen: I32) = Partial("loopback addresses") => socket::bind;
     50  listen Network (sockfd: Fd, backlog: I32) = Full => socket::listen;

@@ -68,3 +68,51 @@ TEST(more_holds_a_datagram_back_until_it_is_whole) {
     CHECK_EQ(recv(b, text, 64, 0), 5);
     CHECK(!memcmp(text, "hello", 5));
 }
+static int pair_with(int *r, struct sockaddr_in *name) {
+    socklen_t size = sizeof *name;
+    *name = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *r = socket(AF_INET, SOCK_DGRAM, 0);
+    CHECK_EQ(bind(*r, (void *)name, size), 0);
+    CHECK_EQ(getsockname(*r, (void *)name, &size), 0);
+    return socket(AF_INET, SOCK_DGRAM, 0);
+}
+static int udp_option(int fd, int name, int value) { return setsockopt(fd, IPPROTO_UDP, name, &value, sizeof value); }
+TEST(a_long_send_becomes_segments) {
+    static char data[70000];
+    struct sockaddr_in name;
+    int r, s = pair_with(&r, &name);
+    CHECK_ERRNO(udp_option(s, 103, 65536), EINVAL);
+    CHECK_ERRNO(udp_option(s, 103, -1), EINVAL);
+    CHECK_EQ(udp_option(s, 103, 1000), 0);
+    CHECK_EQ(sendto(s, data, 2500, 0, (void *)&name, sizeof name), 2500);
+    CHECK_EQ(recv(r, data, sizeof data, MSG_DONTWAIT), 1000);
+    CHECK_EQ(recv(r, data, sizeof data, MSG_DONTWAIT), 1000);
+    CHECK_EQ(recv(r, data, sizeof data, MSG_DONTWAIT), 500);
+    CHECK_ERRNO(recv(r, data, sizeof data, MSG_DONTWAIT), EAGAIN);
+    CHECK_EQ(udp_option(s, 103, 10), 0);
+    CHECK_ERRNO(sendto(s, data, 1281, 0, (void *)&name, sizeof name), EINVAL);
+    CHECK_EQ(udp_option(s, 103, 0), 0);
+    char control[CMSG_SPACE(2)] = {0};
+    struct iovec piece = {data, 2500};
+    struct msghdr m = {&name, sizeof name, &piece, 1, control, sizeof control, 0};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = IPPROTO_UDP, c->cmsg_type = 103, c->cmsg_len = CMSG_LEN(2);
+    *(uint16_t *)CMSG_DATA(c) = 1300;
+    CHECK_EQ(sendmsg(s, &m, 0), 2500);
+    CHECK_EQ(recv(r, data, sizeof data, MSG_DONTWAIT), 1300);
+    CHECK_EQ(recv(r, data, sizeof data, MSG_DONTWAIT), 1200);
+    c->cmsg_type = 99;
+    CHECK_ERRNO(sendmsg(s, &m, 0), EINVAL);
+}
+TEST(a_cork_holds_a_datagram_back) {
+    char data[20];
+    struct sockaddr_in name;
+    int r, s = pair_with(&r, &name);
+    CHECK_EQ(udp_option(s, 1, 1), 0);
+    CHECK_EQ(sendto(s, "abc", 3, 0, (void *)&name, sizeof name), 3);
+    CHECK_EQ(send(s, "def", 3, 0), 3);
+    CHECK_ERRNO(recv(r, data, sizeof data, MSG_DONTWAIT), EAGAIN);
+    CHECK_EQ(udp_option(s, 1, 0), 0);
+    CHECK_EQ(recv(r, data, sizeof data, MSG_DONTWAIT), 6);
+    CHECK(!memcmp(data, "abcdef", 6));
+}

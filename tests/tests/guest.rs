@@ -25,9 +25,10 @@ macro_rules! guest {
 }
 
 guest! {
-    aio attr clone copy creds dev dir epoll epoll_nested event_files eventfd exec fanotify faults fd fd_tables futex
+    aio attr clone copy core creds dev dir epoll epoll_nested errqueue event_files eventfd exec fanotify faults fd
+    fd_tables futex
     handle inotify itimer kernel_address key landlock lease link lock lsm madvise memfd mmap mount mprotect
-    mqueue mremap msg netlink numa open pidfd pipe pipe_ends poll poll_masks prctl proc proc_files process
+    mqueue mremap msg netdown netlink numa open pidfd pipe pipe_ends poll poll_masks prctl proc proc_files process
     ptrace pty rawsock rename rlimit rw sched seccomp segments sem shm signal signalfd sigqueue smc sockopt splice
     stack stat sys tcp tcp_streams thread time timer timerfd tty udp unix unix_socket userfault wait xattr
 }
@@ -110,6 +111,20 @@ fn same_as_natively(name: &str) {
 /// Whether the tests run as root, as the guest programs assume.
 fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
+
+#[test]
+fn nothing_is_reached_without_a_network() {
+    if !native() {
+        return;
+    }
+    let Some(program) = compile("netdown") else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a fresh directory can be made");
+    let none: [&str; 0] = [];
+    let run = run_emu(&["--net", "none"], &program, &none, dir.path(), b"");
+    assert_eq!(run.status, 0, "{}", String::from_utf8_lossy(&run.stderr));
 }
 
 #[test]

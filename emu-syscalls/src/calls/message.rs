@@ -9,6 +9,7 @@ use crate::file::FileId;
 use crate::file::fdtable::{get_file, put_file};
 use crate::net::addr::{self, Address};
 use crate::net::control::{self, Outgoing};
+use crate::net::errqueue;
 use crate::net::transfer::{Along, Received, Take, recv_some, recv_urgent, send_some, send_urgent, waits};
 use crate::net::unix::ucred;
 use crate::net::{Domain, Kind, SocketId, State, Ucred};
@@ -27,6 +28,7 @@ mod msg {
     pub(super) const ERRQUEUE: u32 = 0x2000;
     pub(super) const NOSIGNAL: u32 = 0x4000;
     pub(super) const WAITFORONE: u32 = 0x1_0000;
+    pub(super) const ZEROCOPY: u32 = 0x400_0000;
     pub(super) const FASTOPEN: u32 = 0x2000_0000;
     pub(super) const CMSG_CLOEXEC: u32 = 0x4000_0000;
 }
@@ -205,8 +207,10 @@ fn send(
     let nonblock = nonblocking(ctx, file) || flags & msg::DONTWAIT != 0;
     let wait = waits(ctx, id, nonblock, true)?;
     let internet = matches!(domain, Domain::Inet | Domain::Inet6);
-    let result = if internet && (flags & msg::MORE != 0 || !ctx.k.net.get(id)?.held.is_empty()) {
-        send_held(ctx, id, iov, to, along, wait, (flags & msg::MORE != 0, urgent))
+    let cork = kind == Kind::Dgram && ctx.k.net.get(id)?.opts.udp_cork();
+    let more = flags & msg::MORE != 0 || cork;
+    let result = if internet && (more || !ctx.k.net.get(id)?.held.is_empty()) {
+        send_held(ctx, id, iov, to, along, wait, (more, urgent))
     } else {
         send_all(ctx, id, iov, (kind, urgent), to.as_ref(), along, wait)
     };
@@ -214,7 +218,11 @@ fn send(
     if broken && kind != Kind::Dgram && flags & msg::NOSIGNAL == 0 {
         crate::task::signal::send_sigpipe(ctx.k, ctx.tid);
     }
-    partial(ctx, result)
+    let sent = partial(ctx, result);
+    if flags & msg::ZEROCOPY != 0 && matches!(sent, Ok(1..)) && ctx.k.net.get(id)?.opts.zerocopy() {
+        errqueue::zerocopy_done(ctx.k, id);
+    }
+    sent
 }
 
 /// The result of a call that moved `ctx.call.done` bytes before it stopped: those bytes, unless it goes on waiting.
@@ -480,7 +488,10 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
         return Ok((room.min(1), received));
     }
     if flags & msg::ERRQUEUE != 0 {
-        return Err(Errno::EAGAIN.into());
+        let room = total(iov);
+        let received = errqueue::take(ctx.k, id, usize::try_from(room).unwrap_or(usize::MAX))?;
+        scatter(ctx, iov, 0, &received.data)?;
+        return Ok((received.data.len() as u64, received));
     }
     let nonblock = nonblocking(ctx, file) || flags & msg::DONTWAIT != 0;
     let wait = waits(ctx, id, nonblock, false)?;
@@ -548,8 +559,11 @@ fn recv_header(ctx: &mut Ctx<'_>, sockfd: Fd, at: Addr, flags: u32) -> SysResult
     if received.urgent {
         out_flags |= msg::OOB;
     }
+    if received.report.is_some() {
+        out_flags |= msg::ERRQUEUE;
+    }
     let kind = ctx.k.net.get(id)?.kind;
-    if kind != Kind::Stream && received.full_len as u64 > room {
+    if (kind != Kind::Stream || received.report.is_some()) && received.full_len as u64 > room {
         out_flags |= msg::TRUNC;
     }
     if kind == Kind::SeqPacket && received.full_len > 0 {
@@ -622,6 +636,12 @@ fn write_control(
             at += used;
             cut |= short;
         }
+    }
+    let domain = ctx.k.net.get(id)?.domain;
+    if let Some((level, kind, body)) = received.report.map(|report| report.control(domain)) {
+        let (used, short) = put_control(ctx, header.control, at, room, (level, kind), &body)?;
+        at += used;
+        cut |= short;
     }
     Ok((at, cut))
 }

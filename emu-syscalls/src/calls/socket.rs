@@ -62,6 +62,7 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
             match (number, protocol) {
                 (SOCK_STREAM, 0 | inet::TCP) => Ok((domain, Kind::Stream, inet::TCP)),
                 (SOCK_DGRAM, 0 | inet::UDP) => Ok((domain, Kind::Dgram, inet::UDP)),
+                (SOCK_DGRAM, inet::UDPLITE) => Ok((domain, Kind::Dgram, inet::UDPLITE)),
                 // No raw entry of the protocol table has the number 0.
                 (SOCK_RAW, 0) => Err(Errno::EPROTONOSUPPORT.into()),
                 (SOCK_RAW, _) if ctx.task().creds.cap_effective & CAP_NET_RAW == 0 => {
@@ -71,7 +72,7 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
                 (SOCK_RAW, _) => Err(Errno::EPROTONOSUPPORT.into()),
                 // ICMP "ping" sockets: allowed to no group by default.
                 (SOCK_DGRAM, 1 | 58) => Err(Errno::EACCES.into()),
-                (SOCK_STREAM | SOCK_DGRAM, 132 | 136 | 262) => {
+                (SOCK_STREAM | SOCK_DGRAM, 132 | 262) => {
                     Err(unsupported(ctx, format!("internet protocol {protocol}"), Errno::EPROTONOSUPPORT))
                 }
                 (SOCK_STREAM | SOCK_DGRAM, _) => Err(Errno::EPROTONOSUPPORT.into()),
@@ -101,6 +102,10 @@ pub(crate) fn socket(ctx: &mut Ctx<'_>, domain: I32, type_: I32, protocol: I32) 
         socket.type_number = number;
     }
     let raw = socket.is_raw();
+    if raw && protocol == inet::TCP {
+        let at = format!("task {}", ctx.tid.0);
+        ctx.k.gap("raw sockets of TCP: no segment is ever seen".to_owned(), at);
+    }
     if raw {
         socket.local = Some(packet::fresh_name(domain, protocol));
     }

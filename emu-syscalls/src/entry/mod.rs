@@ -22,7 +22,7 @@ use crate::observe::{Event, hook};
 use crate::seam::Host;
 use crate::task::sighand::{SigInfo, sig};
 use crate::task::wait::{OnSignal, Wait, WaitKey, park};
-use crate::task::{RunState, Task, TaskId, deliver, exit, init, ptrace, seccomp, signal};
+use crate::task::{RunState, Task, TaskId, coredump, deliver, exit, init, ptrace, seccomp, signal};
 
 /// Where kernel stacks begin (Linux's vmalloc area).
 pub const KERNEL_STACKS: u64 = 0xffff_c900_0000_0000;
@@ -505,7 +505,9 @@ fn filtered_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) 
             if verdict == Verdict::KillThread && !last {
                 exit::exit_thread(k, host, tid, u32::from(signo));
             } else {
-                exit::exit_group(k, host, tid, u32::from(signo));
+                let info = SigInfo::fault(signo, 1, regs.ip);
+                let dumped = signo == sig::SYS && coredump::dump(k, host, tid, &info);
+                exit::exit_group(k, host, tid, u32::from(signo) | if dumped { 0x80 } else { 0 });
             }
             return false;
         }

@@ -49,7 +49,7 @@ impl FileOps for SocketFile {
         let mut ready = Ready::empty();
         let readable = Ready::IN | Ready::RDNORM;
         let writable = Ready::OUT | Ready::WRNORM;
-        ready.set(Ready::ERR, socket.error.is_some());
+        ready.set(Ready::ERR, socket.error.is_some() || !socket.errors.is_empty());
         if socket.state == State::Listening {
             ready.set(readable, !socket.accept_queue.is_empty());
             return ready;
@@ -118,6 +118,7 @@ fn interface(ctx: &mut Ctx<'_>, request: u32, arg: Addr) -> SysResult {
     const GIFNAME: u32 = 0x8910;
     const GIFCONF: u32 = 0x8912;
     const GIFFLAGS: u32 = 0x8913;
+    const SIFFLAGS: u32 = 0x8914;
     const GIFADDR: u32 = 0x8915;
     const GIFDSTADDR: u32 = 0x8917;
     const GIFBRDADDR: u32 = 0x8919;
@@ -133,6 +134,11 @@ fn interface(ctx: &mut Ctx<'_>, request: u32, arg: Addr) -> SysResult {
     if request == GIFCONF {
         let room = ctx.read_u32(arg)?;
         let buf = Addr(ctx.read_u64(arg.at(8))?);
+        if !ctx.k.net.lo_up {
+            // Only interfaces with an address are listed.
+            ctx.write_u32(arg, 0)?;
+            return Ok(0);
+        }
         if buf != Addr::NULL && room >= IFREQ {
             let mut record = [0; 40];
             record[..2].copy_from_slice(b"lo");
@@ -159,8 +165,11 @@ fn interface(ctx: &mut Ctx<'_>, request: u32, arg: Addr) -> SysResult {
         bytes[..4].copy_from_slice(&value.to_le_bytes());
         bytes
     };
+    let up = ctx.k.net.lo_up;
     let answer = match request {
-        GIFFLAGS => word(LO_FLAGS),
+        GIFFLAGS => word(if up { LO_FLAGS } else { IFF_LOOPBACK }),
+        SIFFLAGS => return set_flags(ctx, arg),
+        GIFADDR | GIFDSTADDR | GIFBRDADDR | GIFNETMASK if !up => return Err(Errno::EADDRNOTAVAIL.into()),
         GIFADDR | GIFDSTADDR => sockaddr([127, 0, 0, 1]),
         GIFBRDADDR => sockaddr([0; 4]),
         GIFNETMASK => sockaddr([255, 0, 0, 0]),
@@ -184,6 +193,26 @@ fn interface(ctx: &mut Ctx<'_>, request: u32, arg: Addr) -> SysResult {
     };
     let take = if request == GIFHWADDR { 16 } else { take };
     ctx.write_user(arg.at(16), &answer[..take])?;
+    Ok(0)
+}
+
+const IFF_LOOPBACK: u32 = 8;
+
+/// SIOCSIFFLAGS: of its flags, `lo` can be told to come up.
+fn set_flags(ctx: &mut Ctx<'_>, arg: Addr) -> SysResult {
+    const CAP_NET_ADMIN: u64 = 1 << 12;
+    const IFF_UP: u32 = 1;
+    if ctx.task().creds.cap_effective & CAP_NET_ADMIN == 0 {
+        return Err(Errno::EPERM.into());
+    }
+    let flags = ctx.read_u32(arg.at(16))? & 0xffff;
+    if ctx.k.net.lo_up && flags & IFF_UP == 0 {
+        return Err(Stop::Unsupported("taking lo down"));
+    }
+    if flags & !LO_FLAGS != 0 {
+        return Err(Stop::Unsupported("flags of lo besides IFF_UP"));
+    }
+    ctx.k.net.lo_up |= flags & IFF_UP != 0;
     Ok(0)
 }
 

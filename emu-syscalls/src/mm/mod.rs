@@ -164,6 +164,8 @@ pub struct Mm {
     pub lock_future: bool,
     /// `PR_SET_THP_DISABLE`
     pub thp_disabled: bool,
+    /// `/proc/PID/coredump_filter`
+    pub dump_filter: u16,
     /// Commands of membarrier(2) that were registered for.
     pub membarrier: u32,
     /// Contexts of io_setup(2) by the address of their page.
@@ -198,6 +200,7 @@ impl Mm {
             peak: 0,
             lock_future: false,
             thp_disabled: false,
+            dump_filter: crate::task::coredump::DEFAULT_FILTER,
             membarrier: 0,
             aio: persist::OrdMap::new(),
             userfaults: userfault::Userfaults::default(),

@@ -11,6 +11,8 @@ use crate::net::{Domain, Socket};
 const SOL_SOCKET: i32 = 1;
 const SOL_IP: i32 = 0;
 const SOL_IPV6: i32 = 41;
+const SOL_UDP: i32 = 17;
+const UDP_SEGMENT: i32 = 103;
 const IP_TOS: i32 = 1;
 const IP_TTL: i32 = 2;
 const IP_PKTINFO: i32 = 8;
@@ -35,6 +37,8 @@ pub(crate) struct Outgoing {
     pub(crate) source: Option<IpAddr>,
     /// Interface number was given: `lo`.
     pub(crate) on_lo: bool,
+    /// Bytes of each datagram that a long send becomes (UDP_SEGMENT).
+    pub(crate) segment: Option<u16>,
     /// Time to live, or hop limit.
     pub(crate) ttl: Option<u8>,
     /// Type of service, or traffic class.
@@ -87,6 +91,11 @@ pub(crate) fn read(
             let class = int(body)?;
             out.tos = if class == -1 { None } else { Some(u8::try_from(class).map_err(|_| Errno::EINVAL)?) };
         }
+        (Domain::Inet | Domain::Inet6, SOL_UDP, UDP_SEGMENT) => {
+            let [low, high] = body else { return Err(Errno::EINVAL.into()) };
+            out.segment = Some(u16::from_le_bytes([*low, *high]));
+        }
+        (Domain::Inet | Domain::Inet6, SOL_UDP, _) => return Err(Errno::EINVAL.into()),
         // Linux ignores the messages of other levels.
         (_, SOL_SOCKET | SOL_IP | SOL_IPV6, _) => return Err(Errno::EINVAL.into()),
         _ => {}

@@ -10,20 +10,28 @@ use crate::ctx::{Ctx, Stop};
 use crate::kernel::Kernel;
 use crate::net::addr::Address;
 use crate::net::control::Outgoing;
+use crate::net::errqueue;
 use crate::net::multicast;
+use crate::net::netlink::LO_MTU;
 use crate::net::packet::{self, Packet};
 use crate::net::unix::{Waits, ucred};
-use crate::net::{Domain, Kind, Message, Socket, SocketId, State, wake_all, wake_readers};
+use crate::net::{Domain, Kind, Message, Net, Socket, SocketId, State, wake_all, wake_readers};
 use crate::task::wait::WaitKey;
 
 /// IPPROTO_TCP
 pub const TCP: i32 = 6;
 /// IPPROTO_UDP
 pub const UDP: i32 = 17;
+/// IPPROTO_UDPLITE
+pub const UDPLITE: i32 = 136;
 /// `CAP_NET_BIND_SERVICE`
 const CAP_NET_BIND_SERVICE: u64 = 1 << 10;
-/// Longest UDP payload over IPv4.
-const MAX_UDP: usize = 65507;
+/// Longest payload of a datagram over IPv4.
+const MAX_V4: usize = 65_507;
+/// The same over IPv6.
+const MAX_V6: usize = 65_527;
+/// Longest payload that the length of a datagram can tell of.
+const MAX_LENGTH: usize = 65_535;
 
 fn is_local(ip: IpAddr) -> bool {
     ip.is_unspecified() || ip.is_loopback()
@@ -91,6 +99,9 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, ip: IpAddr, port: u16) -> Re
     }
     if socket.local.is_some() || socket.state != State::Unconnected {
         return Err(Errno::EINVAL.into());
+    }
+    if ip == IpAddr::V6(Ipv6Addr::LOCALHOST) && !ctx.k.net.lo_up {
+        return Err(Errno::EADDRNOTAVAIL.into());
     }
     let fixed_port = port != 0;
     let port = if port == 0 { free_port(ctx.k, id, ip)? } else { port };
@@ -189,8 +200,12 @@ pub(crate) fn autobind(k: &mut Kernel, id: SocketId) -> Result<(), Stop> {
     set_local(k, id, ip, port)
 }
 
-/// Destination and the source that goes with it. `ENETUNREACH`.
-pub(crate) fn route(socket: &Socket, to: IpAddr, out: Outgoing) -> Result<(IpAddr, IpAddr), Stop> {
+/// Destination and the source that goes with it. `ENETUNREACH`; `EADDRNOTAVAIL` for version six while `lo` is down.
+pub(crate) fn route(net: &Net, socket: &Socket, to: IpAddr, out: Outgoing) -> Result<(IpAddr, IpAddr), Stop> {
+    if !net.lo_up {
+        let six = to.is_ipv6() && (to.is_unspecified() || to.is_loopback());
+        return Err(if six { Errno::EADDRNOTAVAIL } else { Errno::ENETUNREACH }.into());
+    }
     let bound = match (out.source, &socket.local) {
         (Some(ip), _) if !is_local(ip) => return Err(Errno::EINVAL.into()),
         (Some(ip), _) => Some(ip),
@@ -235,7 +250,9 @@ fn receiver(k: &Kernel, protocol: i32, to: (IpAddr, u16), from: (IpAddr, u16)) -
         if score == 0 || protocol == TCP && socket.state != State::Listening {
             continue;
         }
-        if let (UDP, Some(Address::Ip(peer_ip, peer_port))) = (protocol, &socket.remote) {
+        if protocol != TCP
+            && let Some(Address::Ip(peer_ip, peer_port)) = &socket.remote
+        {
             if (*peer_ip, *peer_port) != from {
                 continue;
             }
@@ -258,7 +275,7 @@ pub(crate) fn connect(
 ) -> Result<(), Stop> {
     let socket = ctx.k.net.get(id)?;
     if socket.kind == Kind::Dgram {
-        let (to, from) = route(socket, ip, Outgoing::default())?;
+        let (to, from) = route(&ctx.k.net, socket, ip, Outgoing::default())?;
         autobind(ctx.k, id)?;
         let socket = ctx.k.net.get_mut(id)?;
         if let Some(Address::Ip(local, _)) = &mut socket.local
@@ -285,7 +302,7 @@ pub(crate) fn connect(
         ctx.k.net.get_mut(id)?.connect_in_progress = false;
         return Err(error.into());
     }
-    let (to, from) = route(ctx.k.net.get(id)?, ip, Outgoing::default())?;
+    let (to, from) = route(&ctx.k.net, ctx.k.net.get(id)?, ip, Outgoing::default())?;
     autobind(ctx.k, id)?;
     let socket = ctx.k.net.get_mut(id)?;
     let Some(Address::Ip(local, local_port)) = &mut socket.local else { return Err(Errno::EINVAL.into()) };
@@ -422,6 +439,7 @@ fn send_tcp(ctx: &mut Ctx<'_>, id: SocketId, data: &[u8], wait: Waits) -> Result
     Ok(take)
 }
 
+/// Sends a datagram, or as many as its length makes of it (UDP_SEGMENT).
 fn send_udp(
     ctx: &mut Ctx<'_>,
     id: SocketId,
@@ -429,7 +447,49 @@ fn send_udp(
     to: Option<(IpAddr, u16)>,
     out: Outgoing,
 ) -> Result<usize, Stop> {
-    if data.len() > MAX_UDP {
+    /// UDP_MAX_SEGMENTS
+    const MAX_SEGMENTS: usize = 128;
+    // Before any check (inet_send_prepare).
+    autobind(ctx.k, id)?;
+    let socket = ctx.k.net.get(id)?;
+    let segment = usize::from(out.segment.unwrap_or(socket.opts.segment()));
+    if segment == 0 || socket.protocol != UDP || data.len() <= segment || data.len() > MAX_V4 {
+        return send_datagram(ctx, id, data, to, out);
+    }
+    if data.len() > segment * MAX_SEGMENTS {
+        return Err(Errno::EINVAL.into());
+    }
+    for (index, piece) in data.chunks(segment).enumerate() {
+        let sent = send_datagram(ctx, id, piece, to, out);
+        if index == 0 {
+            sent?;
+        }
+    }
+    Ok(data.len())
+}
+
+/// Sends the datagram that a socket held back (UDP_CORK, MSG_MORE), if there is one.
+pub(crate) fn uncork(ctx: &mut Ctx<'_>, id: SocketId) -> Result<(), Stop> {
+    let socket = ctx.k.net.get_mut(id)?;
+    let (held, to) = (std::mem::take(&mut socket.held), socket.held_to.take());
+    let to = match to {
+        Some(Address::Ip(ip, port)) => Some((ip, port)),
+        _ => None,
+    };
+    if !held.is_empty() {
+        send_udp(ctx, id, &held, to, Outgoing::default())?;
+    }
+    Ok(())
+}
+
+fn send_datagram(
+    ctx: &mut Ctx<'_>,
+    id: SocketId,
+    data: &[u8],
+    to: Option<(IpAddr, u16)>,
+    out: Outgoing,
+) -> Result<usize, Stop> {
+    if data.len() > MAX_LENGTH {
         return Err(Errno::EMSGSIZE.into());
     }
     let socket = ctx.k.net.get_mut(id)?;
@@ -448,31 +508,34 @@ fn send_udp(
     if ip == IpAddr::V4(Ipv4Addr::BROADCAST) && !socket.opts.broadcast {
         return Err(Errno::EACCES.into());
     }
-    let (to, from) = route(socket, ip, out)?;
+    let (to, from) = route(&ctx.k.net, ctx.k.net.get(id)?, ip, out)?;
+    let socket = ctx.k.net.get(id)?;
     let (ttl, tos) = socket.opts.ttl_tos(socket.domain, to, out);
-    autobind(ctx.k, id)?;
+    let (protocol, whole) = (socket.protocol, data.len() + 8);
+    let coverage = if protocol == UDPLITE { socket.opts.sent_coverage(whole) } else { whole };
+    if data.len() > if to.is_ipv4() { MAX_V4 } else { MAX_V6 } {
+        // A packet of version four is never longer than 65,535 bytes (IP_MAX_MTU).
+        let mtu = if to.is_ipv4() { LO_MTU.min(0xffff) } else { LO_MTU };
+        errqueue::refuse(ctx.k, id, (to, port), Errno::EMSGSIZE, mtu);
+        return Err(Errno::EMSGSIZE.into());
+    }
     let Some(Address::Ip(_, local_port)) = ctx.k.net.get(id)?.local else { return Err(Errno::EINVAL.into()) };
     let source = (from, local_port);
     let packet = Packet { to: Some(to), ttl, tos, time_ns: 0 };
     if to.is_multicast() {
-        for target in group_receivers(ctx.k, (to, port), source) {
-            deliver(ctx, target, id, source, data, packet)?;
+        for target in group_receivers(ctx.k, protocol, (to, port), source) {
+            deliver(ctx, target, id, source, data, (packet, coverage))?;
         }
-        packet::udp_passes(ctx, source, (to, port), data, packet, true);
+        packet::udp_passes(ctx, source, (to, port), data, packet, (protocol, coverage, true));
         return Ok(data.len());
     }
-    let target = receiver(ctx.k, UDP, (to, port), source);
-    packet::udp_passes(ctx, source, (to, port), data, packet, target.is_some());
+    let target = receiver(ctx.k, protocol, (to, port), source);
+    packet::udp_passes(ctx, source, (to, port), data, packet, (protocol, coverage, target.is_some()));
     let Some(target) = target else {
-        // ICMP "port unreachable" reaches connected sockets only (udp(7)).
-        let socket = ctx.k.net.get_mut(id)?;
-        if socket.remote.is_some() {
-            socket.error = Some(Errno::ECONNREFUSED);
-            wake_all(ctx.k, id);
-        }
+        errqueue::port_unreachable(ctx.k, id, from, (to, port), data);
         return Ok(data.len());
     };
-    deliver(ctx, target, id, source, data, packet)?;
+    deliver(ctx, target, id, source, data, (packet, coverage))?;
     Ok(data.len())
 }
 
@@ -483,13 +546,14 @@ fn deliver(
     sender: SocketId,
     source: (IpAddr, u16),
     data: &[u8],
-    packet: Packet,
+    (packet, coverage): (Packet, usize),
 ) -> Result<(), Stop> {
     let creds = ucred(ctx);
     let time_ns = packet::stamp(ctx, target);
     let receiver = ctx.k.net.get_mut(target)?;
-    // A full receiver drops, silently.
-    if receiver.queued + data.len() <= receiver.opts.rcvbuf && !receiver.shut_read {
+    // A full receiver drops, silently; so does one that wants more of a datagram covered.
+    let covered = receiver.opts.takes_coverage(coverage, data.len() + 8);
+    if covered && receiver.queued + data.len() <= receiver.opts.rcvbuf && !receiver.shut_read {
         let from = Some(Address::Ip(source.0, source.1));
         let mut message = Message::new(data.to_vec(), from, sender, creds);
         message.packet = Packet { time_ns, ..packet };
@@ -500,7 +564,7 @@ fn deliver(
 }
 
 /// The sockets that get what is sent to a group.
-fn group_receivers(k: &Kernel, to: (IpAddr, u16), from: (IpAddr, u16)) -> Vec<SocketId> {
+fn group_receivers(k: &Kernel, protocol: i32, to: (IpAddr, u16), from: (IpAddr, u16)) -> Vec<SocketId> {
     let wanted = |socket: &Socket| {
         let bound = matches!(socket.local, Some(Address::Ip(ip, _)) if matches(socket, ip, to.0) > 0);
         let peer = match &socket.remote {
@@ -509,7 +573,7 @@ fn group_receivers(k: &Kernel, to: (IpAddr, u16), from: (IpAddr, u16)) -> Vec<So
         };
         bound && peer && multicast::listens(k, socket, to.0)
     };
-    on_port(k, UDP, to.1).into_iter().filter(|(_, socket)| wanted(socket)).map(|(id, _)| id).collect()
+    on_port(k, protocol, to.1).into_iter().filter(|(_, socket)| wanted(socket)).map(|(id, _)| id).collect()
 }
 
 /// Whether a poll says that the socket can be written to.

@@ -13,13 +13,14 @@ use emu_core::persist;
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::file::{File, FileId};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Network};
 use crate::task::wait::WaitKey;
 use crate::vfs::InodeId;
 
 pub mod addr;
 pub mod control;
 pub mod diag;
+pub mod errqueue;
 pub mod inet;
 pub mod multicast;
 pub mod netlink;
@@ -159,6 +160,10 @@ pub struct Socket {
     pub shut_write: bool,
     /// Error to be reported once.
     pub error: Option<Errno>,
+    /// Reports about what was sent (MSG_ERRQUEUE).
+    pub errors: persist::Vector<errqueue::Report>,
+    /// Number of the next MSG_ZEROCOPY.
+    pub zerocopies: u32,
     /// What arrived.
     pub queue: persist::Vector<Message>,
     /// What it takes, in bytes with overhead.
@@ -192,7 +197,7 @@ pub struct Net {
     pub abstract_names: persist::OrdMap<Vec<u8>, SocketId>,
     /// UNIX sockets bound to inodes.
     pub inodes: persist::OrdMap<InodeId, SocketId>,
-    /// Bound ports: protocol (6, 17), port, socket.
+    /// Bound ports: protocol (6, 17, 136), port, socket.
     pub ports: persist::OrdSet<(i32, u16, SocketId)>,
     /// Raw internet sockets.
     pub raw: persist::OrdSet<SocketId>,
@@ -200,6 +205,8 @@ pub struct Net {
     pub dgram_peers: persist::OrdSet<(SocketId, SocketId)>,
     /// Open files in messages.
     pub in_flight: usize,
+    /// Whether `lo` is up; until it is, it has no address.
+    pub lo_up: bool,
     next_port: u16,
     next_auto: u32,
 }
@@ -231,6 +238,8 @@ impl Socket {
             shut_read: false,
             shut_write: false,
             error: None,
+            errors: persist::Vector::new(),
+            zerocopies: 0,
             queue: persist::Vector::new(),
             queued: 0,
             backlog: 0,
@@ -343,6 +352,11 @@ impl Socket {
 }
 
 impl Net {
+    /// No sockets.
+    #[must_use]
+    pub fn new(network: Network) -> Self {
+        Net { lo_up: network == Network::Loopback, ..Net::default() }
+    }
     /// The next number of an automatic abstract name.
     pub fn next_auto_name(&mut self) -> Vec<u8> {
         loop {

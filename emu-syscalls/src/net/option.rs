@@ -12,6 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::net::addr::format;
 use crate::net::control::Outgoing;
+use crate::net::errqueue::{IP_RECVERR, IPV6_RECVERR};
 use crate::net::multicast;
 use crate::net::{Domain, Kind, Socket, SocketId, State};
 
@@ -23,6 +24,14 @@ const IP: i32 = 0;
 const TCP: i32 = 6;
 /// SOL_UDP
 const UDP: i32 = 17;
+/// SOL_UDPLITE
+const UDPLITE: i32 = 136;
+const UDP_CORK: i32 = 1;
+const UDP_SEGMENT: i32 = 103;
+/// UDPLITE_SEND_CSCOV
+const SEND_COVERAGE: i32 = 10;
+/// UDPLITE_RECV_CSCOV
+const RECV_COVERAGE: i32 = 11;
 /// SOL_IPV6
 const IPV6: i32 = 41;
 /// SOL_RAW
@@ -62,6 +71,7 @@ mod so {
     pub(super) const DOMAIN: i32 = 39;
     pub(super) const COOKIE: i32 = 57;
     pub(super) const PEERGROUPS: i32 = 59;
+    pub(super) const ZEROCOPY: i32 = 60;
     pub(super) const RCVTIMEO_NEW: i32 = 66;
     pub(super) const SNDTIMEO_NEW: i32 = 67;
 }
@@ -131,6 +141,38 @@ impl Options {
         match self.stored.get(&(level, name)) {
             Some(value) => *value,
             None => stored_default(level, name).unwrap_or(0),
+        }
+    }
+    /// Whether ends of MSG_ZEROCOPY are reported (SO_ZEROCOPY).
+    #[must_use]
+    pub fn zerocopy(&self) -> bool {
+        self.stored(SOCKET, so::ZEROCOPY) != 0
+    }
+    /// Whether sends are held back until told otherwise (UDP_CORK).
+    #[must_use]
+    pub fn udp_cork(&self) -> bool {
+        self.stored(UDP, UDP_CORK) != 0
+    }
+    /// Bytes of each datagram that a long send becomes (UDP_SEGMENT); 0 for one alone.
+    #[must_use]
+    pub fn segment(&self) -> u16 {
+        u16::try_from(self.stored(UDP, UDP_SEGMENT)).unwrap_or(0)
+    }
+    /// How many bytes of a datagram of `len` bytes a UDP-Lite checksum covers when this socket sends it.
+    #[must_use]
+    pub fn sent_coverage(&self, len: usize) -> usize {
+        match usize::try_from(self.stored(UDP, SEND_COVERAGE)) {
+            Ok(0) | Err(_) => len,
+            Ok(bytes) => bytes.min(len),
+        }
+    }
+    /// Whether a UDP-Lite socket that asked for a coverage takes a datagram of `len` bytes with this one.
+    #[must_use]
+    pub fn takes_coverage(&self, coverage: usize, len: usize) -> bool {
+        match self.stored.get(&(UDP, RECV_COVERAGE)) {
+            None => true,
+            _ if coverage == len => true,
+            Some(least) => usize::try_from(*least).is_ok_and(|least| least != 0 && coverage >= least),
         }
     }
     /// Whether times of arrival are asked for.
@@ -217,10 +259,10 @@ fn stored_default(level: i32, name: i32) -> Option<i32> {
         (TCP, 9 | 10 | 18 | 23 | 24 | 25 | 27 | 30 | 36) => 0,
         // TCP_QUICKACK
         (TCP, 12) => 1,
-        // UDP_CORK, SEGMENT, GRO
-        (UDP, 1 | 103 | 104) => 0,
-        // NETLINK_PKTINFO, BROADCAST_ERROR, NO_ENOBUFS, EXT_ACK, GET_STRICT_CHK
-        (NETLINK, 3 | 4 | 5 | 11 | 12) => 0,
+        // ... and UDP_GRO, which makes nothing of datagrams that were never one
+        (UDP, UDP_CORK | SEND_COVERAGE | RECV_COVERAGE | UDP_SEGMENT | 104) => 0,
+        // NETLINK_PKTINFO, BROADCAST_ERROR, NO_ENOBUFS, CAP_ACK, EXT_ACK, GET_STRICT_CHK
+        (NETLINK, 3 | 4 | 5 | 10 | 11 | 12) => 0,
         _ => return None,
     })
 }
@@ -266,6 +308,17 @@ fn check_level(socket: &Socket, level: i32) -> Result<(), Errno> {
     }
 }
 
+/// The level that an option of UDP or UDP-Lite is kept under: the two have theirs in common, but for the coverage of a
+/// checksum, which only the second has.
+fn common_level(socket: &Socket, level: i32, name: i32) -> Result<i32, Errno> {
+    let datagrams = socket.is_inet() && socket.kind == Kind::Dgram && !socket.is_raw();
+    if !datagrams || !matches!(level, UDP | UDPLITE) {
+        return Ok(level);
+    }
+    let coverage = matches!(name, SEND_COVERAGE | RECV_COVERAGE);
+    if coverage && socket.protocol != crate::net::inet::UDPLITE { Err(Errno::ENOPROTOOPT) } else { Ok(UDP) }
+}
+
 fn unknown(ctx: &mut Ctx<'_>, level: i32, name: i32) -> Stop {
     let at = format!("task {}", ctx.tid.0);
     ctx.k.gap(format!("socket option {name} of level {level}"), at);
@@ -284,7 +337,9 @@ pub(crate) fn set(
     let len = usize::try_from(len).map_err(|_| Errno::EINVAL)?;
     let socket = ctx.k.net.get(id)?;
     let bound = socket.local.is_some();
+    let level = common_level(socket, level, name)?;
     check_level(socket, level)?;
+    let copies = socket.is_inet() && !socket.is_raw();
     match (level, name) {
         (SOCKET, so::BINDTODEVICE) => return bind_to_device(ctx, value, len),
         // TCP_CONGESTION, TCP_ULP
@@ -320,7 +375,11 @@ pub(crate) fn set(
         _ => 0,
     };
     let on = number != 0;
-    let opts = &mut ctx.k.net.get_mut(id)?.opts;
+    let socket = ctx.k.net.get_mut(id)?;
+    if matches!((level, name), IP_RECVERR | IPV6_RECVERR) && !on {
+        socket.errors.clear();
+    }
+    let opts = &mut socket.opts;
     match (level, name) {
         (SOCKET, so::REUSEADDR) => opts.reuseaddr = on,
         (SOCKET, so::REUSEPORT) => opts.reuseport = on,
@@ -348,6 +407,14 @@ pub(crate) fn set(
             | so::DOMAIN
             | so::COOKIE,
         ) => return Err(Errno::ENOPROTOOPT.into()),
+        (UDP, UDP_SEGMENT) if !(0..=0xffff).contains(&number) => return Err(Errno::EINVAL.into()),
+        (SOCKET, so::ZEROCOPY) if !copies => return Err(Errno::EOPNOTSUPP.into()),
+        (SOCKET, so::ZEROCOPY) if !(0..=1).contains(&number) => return Err(Errno::EINVAL.into()),
+        (UDP, SEND_COVERAGE | RECV_COVERAGE) => {
+            // 0 covers all of a datagram; its header is always covered.
+            let bytes = if number == 0 { 0 } else { number.clamp(8, 0xffff) };
+            opts.stored.insert((level, name), bytes);
+        }
         (SOCKET, so::DETACH_FILTER) => return Err(Errno::ENOENT.into()),
         // IPV6_ADDRFORM: a connection over a mapped address becomes one of AF_INET.
         (IPV6, 1) => {
@@ -377,8 +444,8 @@ pub(crate) fn set(
             let flag = matches!(
                 (level, name),
                 (SOCKET, 1 | 5 | 9 | 10 | 29 | 35)
-                    | (IP, 3 | 8 | 12 | 13 | 20)
-                    | (IPV6, 49 | 51 | 66)
+                    | (IP, 3 | 8 | 11 | 12 | 13 | 20)
+                    | (IPV6, 25 | 49 | 51 | 66)
                     | (TCP, 1 | 3)
             );
             // One form of the time of arrival replaces the other.
@@ -388,6 +455,9 @@ pub(crate) fn set(
             opts.stored.insert((level, name), if flag { i32::from(on) } else { number });
         }
         _ => return Err(unknown(ctx, level, name)),
+    }
+    if (level, name) == (UDP, UDP_CORK) && !on {
+        crate::net::inet::uncork(ctx, id)?;
     }
     Ok(0)
 }
@@ -452,6 +522,7 @@ pub(crate) fn get(
 ) -> SysResult {
     let room = usize::try_from(ctx.read_u32(len)?.cast_signed()).map_err(|_| Errno::EINVAL)?;
     let socket = ctx.k.net.get(id)?;
+    let level = common_level(socket, level, name)?;
     // A level that nobody knows is another error here than in setsockopt (net/ipv4/ip_sockglue.c).
     check_level(socket, level)
         .map_err(|errno| if socket.domain == Domain::Inet { Errno::EOPNOTSUPP } else { errno })?;

@@ -53,15 +53,15 @@ fn checksum(parts: &[&[u8]]) -> u16 {
     !(sum as u16)
 }
 
-/// The checksum of a payload with its pseudo-header.
-fn checksum_over(from: IpAddr, to: IpAddr, protocol: i32, payload: &[u8]) -> u16 {
+/// The checksum of a payload, or what is covered of one of `len` bytes, with its pseudo-header.
+fn checksum_over(from: IpAddr, to: IpAddr, protocol: i32, payload: &[u8], len: usize) -> u16 {
     let octets = |ip: IpAddr| match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
     let mut pseudo = octets(from);
     pseudo.extend(octets(to));
-    pseudo.extend((payload.len() as u32).to_be_bytes());
+    pseudo.extend((len as u32).to_be_bytes());
     pseudo.extend((protocol as u32).to_be_bytes());
     checksum(&[&pseudo, payload])
 }
@@ -75,6 +75,24 @@ fn ipv4_header(from: Ipv4Addr, to: Ipv4Addr, protocol: i32, len: usize, packet: 
     let sum = checksum(&[&header]).to_be_bytes();
     header[10..12].copy_from_slice(&sum);
     header
+}
+
+fn ipv6_header(from: Ipv6Addr, to: Ipv6Addr, protocol: i32, len: usize, packet: Packet) -> Vec<u8> {
+    let mut header = vec![0x60 | packet.tos >> 4, packet.tos << 4, 0, 0];
+    header.extend((len as u16).to_be_bytes());
+    header.extend([protocol as u8, packet.ttl]);
+    header.extend(from.octets());
+    header.extend(to.octets());
+    header
+}
+
+/// The header of a packet with `len` bytes behind it.
+fn header(from: IpAddr, to: IpAddr, protocol: i32, len: usize, packet: Packet) -> Vec<u8> {
+    match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => ipv4_header(from, to, protocol, len, packet),
+        (IpAddr::V6(from), IpAddr::V6(to)) => ipv6_header(from, to, protocol, len, packet),
+        _ => Vec::new(),
+    }
 }
 
 /// Whether any raw socket is open; without one nobody sees a packet.
@@ -158,48 +176,58 @@ fn finish_icmp(protocol: i32, from: IpAddr, to: IpAddr, message: &mut [u8]) {
         return;
     }
     message[2..4].fill(0);
-    let sum =
-        if protocol == ICMP { checksum(&[message]) } else { checksum_over(from, to, protocol, message) };
+    let sum = if protocol == ICMP {
+        checksum(&[message])
+    } else {
+        checksum_over(from, to, protocol, message, message.len())
+    };
     message[2..4].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// A UDP datagram passes: raw sockets may look at it, and at the refusal if no port takes it.
+/// A datagram of UDP or UDP-Lite passes: raw sockets may look at it, and at the refusal if no port takes it. `how`: the
+/// protocol, how many bytes its checksum covers, and whether it is taken.
 pub(crate) fn udp_passes(
     ctx: &mut Ctx<'_>,
     from: (IpAddr, u16),
     to: (IpAddr, u16),
     data: &[u8],
     packet: Packet,
-    taken: bool,
+    how: (i32, usize, bool),
 ) {
     if !anybody(ctx) {
         return;
     }
+    let (protocol, coverage, taken) = how;
     let creds = ucred(ctx);
-    let mut payload = Vec::with_capacity(8 + data.len());
+    let whole = 8 + data.len();
+    // UDP-Lite has the coverage where UDP has the length; 0 is all.
+    let length = if protocol == inet::UDPLITE && coverage == whole { 0 } else { coverage };
+    let mut payload = Vec::with_capacity(whole);
     payload.extend(from.1.to_be_bytes());
     payload.extend(to.1.to_be_bytes());
-    payload.extend(((8 + data.len()) as u16).to_be_bytes());
+    payload.extend((length as u16).to_be_bytes());
     payload.extend([0, 0]);
     payload.extend_from_slice(data);
-    let sum = match checksum_over(from.0, to.0, inet::UDP, &payload) {
+    let sum = match checksum_over(from.0, to.0, protocol, &payload[..coverage.min(whole)], whole) {
         0 => 0xffff,
         sum => sum,
     };
     payload[6..8].copy_from_slice(&sum.to_be_bytes());
-    deliver(ctx, from.0, inet::UDP, &payload, packet, creds);
+    deliver(ctx, from.0, protocol, &payload, packet, creds);
     if taken {
         return;
     }
-    let (protocol, kind, code) = if from.0.is_ipv4() { (ICMP, 3, 3) } else { (ICMPV6, 1, 4) };
+    /// Bytes that an ICMP message quotes of what it is about (icmp_send, icmp6_send).
+    const QUOTED: (usize, usize) = (548, 1232);
+    let (icmp, kind, code, most) =
+        if from.0.is_ipv4() { (ICMP, 3, 3, QUOTED.0) } else { (ICMPV6, 1, 4, QUOTED.1) };
     let mut message = vec![kind, code, 0, 0, 0, 0, 0, 0];
-    if let (IpAddr::V4(source), IpAddr::V4(target)) = (from.0, to.0) {
-        message.extend(ipv4_header(source, target, inet::UDP, payload.len(), packet));
-    }
-    message.extend_from_slice(&payload[..payload.len().min(548)]);
-    finish_icmp(protocol, to.0, from.0, &mut message);
-    let back = Packet { to: Some(from.0), ttl: 64, tos: 0xc0, time_ns: 0 };
-    deliver(ctx, to.0, protocol, &message, back, Ucred::default());
+    message.extend(header(from.0, to.0, protocol, payload.len(), packet));
+    message.extend_from_slice(&payload);
+    message.truncate(8 + most);
+    finish_icmp(icmp, to.0, from.0, &mut message);
+    let back = Packet { to: Some(from.0), ttl: 64, tos: if icmp == ICMP { 0xc0 } else { 0 }, time_ns: 0 };
+    deliver(ctx, to.0, icmp, &message, back, Ucred::default());
 }
 
 /// Sends through a raw socket; how many bytes were taken.
@@ -225,7 +253,8 @@ pub(crate) fn send(
         (None, Some(Address::Ip(ip, _))) => *ip,
         (None, _) => return Err(Errno::EDESTADDRREQ.into()),
     };
-    let (to, from) = inet::route(socket, to, out)?;
+    let (to, from) = inet::route(&ctx.k.net, ctx.k.net.get(id)?, to, out)?;
+    let socket = ctx.k.net.get(id)?;
     let own_header = socket.domain == Domain::Inet && socket.opts.header_included(socket.protocol);
     let mut protocol = socket.protocol;
     let (ttl, tos) = socket.opts.ttl_tos(socket.domain, to, out);

@@ -5,6 +5,7 @@ use crate::ctx::{Ctx, Stop};
 use crate::file::FileId;
 use crate::net::addr::Address;
 use crate::net::control::Outgoing;
+use crate::net::errqueue::Report;
 use crate::net::packet::Packet;
 use crate::net::unix::Waits;
 use crate::net::{Domain, Kind, SocketId, State, Ucred, Urgent, drained, inet, netlink, unix, wake_readers};
@@ -27,6 +28,8 @@ pub(crate) struct Received {
     pub(crate) packet: Packet,
     /// It is an urgent byte.
     pub(crate) urgent: bool,
+    /// It is no message but a report of the error queue.
+    pub(crate) report: Option<Report>,
 }
 
 /// What goes along with bytes: open files, credentials, choices for the datagram.
@@ -167,7 +170,7 @@ pub(crate) fn recv_some(
                 files: first.files.clone(),
                 creds: first.creds,
                 packet: first.packet,
-                urgent: false,
+                ..Received::default()
             };
             for file in &received.files {
                 crate::file::fdtable::get_file(ctx.k, *file);
@@ -187,7 +190,7 @@ pub(crate) fn recv_some(
                 files: first.files,
                 creds: first.creds,
                 packet: first.packet,
-                urgent: false,
+                ..Received::default()
             })
         }
     }

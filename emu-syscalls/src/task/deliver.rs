@@ -10,15 +10,13 @@ use crate::observe::Event;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, sa, si, sig};
 use crate::task::{
-    RunState, Task, TaskId, ThreadGroup, death, exit, frame, init, jobs, ptrace, rseq, signal,
+    RunState, Task, TaskId, ThreadGroup, coredump, death, exit, frame, init, jobs, ptrace, rseq, signal,
 };
 
 /// Number of `restart_syscall`.
 const NR_RESTART_SYSCALL: u64 = 219;
 /// Bytes of a `syscall` instruction.
 const SYSCALL_LEN: u64 = 2;
-/// Index of RLIMIT_CORE.
-const RLIMIT_CORE: usize = 4;
 
 /// Does what is pending for a task on its way to user mode. The task may be stopped or dead afterwards.
 pub fn deliver(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
@@ -167,11 +165,15 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             }
             continue;
         }
-        let dumps = SigSet::CORE.contains(signo)
-            && k.group(gid).rlimits[RLIMIT_CORE].0 > 0
-            && k.group(gid).dumpable == 1;
-        let status = u32::from(signo) | if dumps { 0x80 } else { 0 };
+        let told = k.task(tid).trace.exit_told;
+        let dumped = match k.task(tid).trace.dumped {
+            // It was before its tracer was told.
+            Some(dumped) if told => dumped,
+            _ => SigSet::CORE.contains(signo) && coredump::dump(k, host, tid, &info),
+        };
+        let status = u32::from(signo) | if dumped { 0x80 } else { 0 };
         let task = k.task_mut(tid);
+        task.trace.dumped = Some(dumped);
         if signo != sig::KILL && !task.trace.exit_told && ptrace::wants(task, ptrace::option::TRACEEXIT) {
             task.trace.exit_told = true;
             task.trace.injected = Some(info);

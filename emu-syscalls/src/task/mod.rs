@@ -15,6 +15,7 @@ use crate::file::fdtable::FdTableId;
 use crate::mm::MmId;
 use crate::vfs::Loc;
 
+pub mod coredump;
 pub mod creds;
 pub mod death;
 pub mod deliver;

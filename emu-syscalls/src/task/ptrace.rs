@@ -118,6 +118,8 @@ pub struct Trace {
     pub past_group_stop: bool,
     /// It stopped before its end already (`PTRACE_O_TRACEEXIT`).
     pub exit_told: bool,
+    /// Whether a core file was written when a signal ended it.
+    pub dumped: Option<bool>,
     /// Debug registers.
     pub debug: [u64; 8],
 }

@@ -363,7 +363,10 @@ pub fn default_root(k: &mut Kernel, host: &mut dyn Host) -> Result<(), Errno> {
             "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
         ),
         ("/etc/shells", "/bin/sh\n"),
-        ("/etc/protocols", "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\n"),
+        (
+            "/etc/protocols",
+            "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\nudplite 136 UDPLite\n",
+        ),
         ("/etc/services", "ssh 22/tcp\ndomain 53/tcp\ndomain 53/udp\nhttp 80/tcp\nhttps 443/tcp\n"),
         ("/etc/os-release", "PRETTY_NAME=\"emu\"\nNAME=\"emu\"\nID=emu\nHOME_URL=\"about:blank\"\n"),
         ("/etc/fstab", ""),

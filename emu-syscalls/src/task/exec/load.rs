@@ -74,6 +74,9 @@ pub fn load(ctx: &mut Ctx<'_>, program: &Program, creds: &Creds) -> Result<Loade
     let space = ctx.k.mem.create_space();
     let mut mm = Mm::new(space);
     mm.exe = Some(program.file.loc);
+    if let Some(old) = ctx.task().mm.and_then(|id| ctx.k.mms.get(id)) {
+        mm.dump_filter = old.dump_filter;
+    }
     let id = ctx.k.mms.insert(mm);
     ctx.k.vfs.inode_mut(program.file.inode).writers -= 1;
     let limits = Limits::of(ctx.k, ctx.tid);

@@ -20,6 +20,8 @@ pub(crate) const FILES: &[(&str, Contents)] = &[
     ("net/tcp6", |k| tcp6_header() + &inet_table(k, Domain::Inet6, Some(inet::TCP))),
     ("net/udp", |k| udp_header() + &inet_table(k, Domain::Inet, Some(inet::UDP))),
     ("net/udp6", |k| udp6_header() + &inet_table(k, Domain::Inet6, Some(inet::UDP))),
+    ("net/udplite", |k| udp_header() + &inet_table(k, Domain::Inet, Some(inet::UDPLITE))),
+    ("net/udplite6", |k| udp6_header() + &inet_table(k, Domain::Inet6, Some(inet::UDPLITE))),
     ("net/raw", |k| udp_header() + &inet_table(k, Domain::Inet, None)),
     ("net/raw6", |k| udp6_header() + &inet_table(k, Domain::Inet6, None)),
     ("net/unix", |k| "Num       RefCount Protocol Flags    Type St Inode Path\n".to_owned() + &unix_table(k)),
@@ -28,7 +30,10 @@ pub(crate) const FILES: &[(&str, Contents)] = &[
         format!("{head:<127}\n")
     }),
     ("net/ipv6_route", |_| String::new()),
-    ("net/if_inet6", |_| "00000000000000000000000000000001 01 80 10 80       lo\n".to_owned()),
+    ("net/if_inet6", |k| {
+        let line = "00000000000000000000000000000001 01 80 10 80       lo\n";
+        if k.net.lo_up { line.to_owned() } else { String::new() }
+    }),
     ("net/arp", |_| {
         "IP address       HW type     Flags       HW address            Mask     Device\n".to_owned()
     }),

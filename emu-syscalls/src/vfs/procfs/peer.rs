@@ -68,6 +68,19 @@ pub(crate) fn dumpable(k: &Kernel, group: GroupId) -> bool {
     k.groups.get(group).is_some_and(|group| group.dumpable == 1)
 }
 
+/// `coredump_filter` of a task; nothing without memory.
+pub(crate) fn dump_filter(k: &Kernel, tid: TaskId) -> String {
+    let mm = k.tasks.get(tid).and_then(|task| task.mm).and_then(|mm| k.mms.get(mm));
+    mm.map(|mm| format!("{:08x}\n", mm.dump_filter)).unwrap_or_default()
+}
+
+/// Sets `coredump_filter`; Linux keeps nine bits.
+pub(crate) fn set_dump_filter(k: &mut Kernel, mm: MmId, value: u32) {
+    if let Some(mm) = k.mms.get_mut(mm) {
+        mm.dump_filter = u16::try_from(value & 0x1ff).unwrap_or(0);
+    }
+}
+
 /// `oom_score_adj` of a task's process.
 pub(crate) fn oom_score_adj(k: &Kernel, tid: TaskId) -> i32 {
     let group = k.tasks.get(tid).and_then(|task| k.groups.get(task.group));

@@ -76,7 +76,7 @@ const FILES: &[(&str, u32, Kind)] = &[
     ("oom_score_adj", 0o644, Kind::File(|k, _, at| text(format!("{}\n", peer::oom_score_adj(k, at.tid))))),
     ("loginuid", 0o644, Kind::File(|_, _, _| text("4294967295"))),
     ("sessionid", 0o444, Kind::File(|_, _, _| text("4294967295"))),
-    ("coredump_filter", 0o644, Kind::File(|_, _, _| text("00000033\n"))),
+    ("coredump_filter", 0o644, Kind::File(|k, _, at| text(peer::dump_filter(k, at.tid)))),
     ("io", 0o400, Kind::File(io)),
     ("uid_map", 0o644, Kind::File(|_, _, _| id_map())),
     ("gid_map", 0o644, Kind::File(|_, _, _| id_map())),
@@ -484,6 +484,18 @@ fn number(data: &[u8]) -> Result<i64, Errno> {
     std::str::from_utf8(data).ok().and_then(|text| text.trim().parse().ok()).ok_or(Errno::EINVAL)
 }
 
+/// A number in decimal, or after 0x or 0 in hexadecimal or octal (kstrtouint).
+fn any_base(data: &[u8]) -> Result<u32, Errno> {
+    let text = std::str::from_utf8(data).map_err(|_| Errno::EINVAL)?.trim_end_matches(['\n', '\0']);
+    let (digits, base) =
+        match (text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")), text.strip_prefix('0')) {
+            (Some(digits), _) => (digits, 16),
+            (None, Some(digits)) if !digits.is_empty() => (digits, 8),
+            _ => (text, 10),
+        };
+    u32::from_str_radix(digits, base).map_err(|_| Errno::EINVAL)
+}
+
 /// A write to a file of a task.
 pub(crate) fn write(
     k: &mut Kernel,
@@ -552,7 +564,13 @@ pub(crate) fn write(
             }
             Ok(data.len())
         }
-        "coredump_filter" | "loginuid" | "sched" | "uid_map" | "gid_map" | "projid_map" | "setgroups" => {
+        "coredump_filter" => {
+            let value = any_base(data)?;
+            let mm = task.mm.ok_or(Errno::ESRCH)?;
+            peer::set_dump_filter(k, mm, value);
+            Ok(data.len())
+        }
+        "loginuid" | "sched" | "uid_map" | "gid_map" | "projid_map" | "setgroups" => {
             let at = format!("task {}", viewer.0);
             k.gap(format!("write to /proc/PID/{name}"), at);
             Err(Errno::EPERM)

@@ -134,7 +134,7 @@ pub const SYSCTLS: &[Sysctl] = &[
     range("sys/kernel/msgmni", "32000", 0, 32768),
     range("sys/kernel/msg_next_id", "-1", -1, INT_MAX),
     fixed("sys/kernel/ngroups_max", "65536"),
-    range("sys/kernel/ns_last_pid", "0", 0, 1 << 22),
+    live("sys/kernel/ns_last_pid", 0o666),
     fixed("sys/kernel/osrelease", uts::RELEASE),
     fixed("sys/kernel/ostype", uts::SYSNAME),
     range("sys/kernel/overflowgid", "65534", 0, 65535),
@@ -280,6 +280,12 @@ pub fn find(path: &str) -> Option<&'static Sysctl> {
     SYSCTLS.iter().find(|entry| entry.path == path)
 }
 
+/// The text of a setting, by its path below /proc.
+#[must_use]
+pub fn text_of(k: &Kernel, path: &str) -> String {
+    k.sysctls.get(path).or_else(|| find(path).map(|entry| entry.default)).unwrap_or_default().to_owned()
+}
+
 /// The (first) number of a setting, by its path below /proc/sys; 0 if there is none.
 #[must_use]
 pub fn number(k: &Kernel, name: &str) -> i64 {
@@ -323,6 +329,7 @@ pub(crate) fn read(k: &mut Kernel, host: &mut dyn Host, entry: &Sysctl) -> Resul
             let log = &k.log;
             format!("{}\t{}\t{}\t7", log.console_level, log.default_level, log.minimum_level)
         }
+        "sys/kernel/ns_last_pid" => k.pids.last.to_string(),
         "sys/kernel/pty/nr" => k.ttys.iter().filter(|(_, tty)| tty.masters > 0).count().to_string(),
         "sys/kernel/random/uuid" => random(),
         "sys/kernel/random/boot_id" => match k.sysctls.values.get(entry.path) {
@@ -433,6 +440,12 @@ fn live_write(k: &mut Kernel, tid: TaskId, entry: &Sysctl, text: &str) -> Result
             } else {
                 peer::set_domainname(k, name);
             }
+        }
+        // A number that is given out again would be taken for the process that had it by whoever has its directory open.
+        "sys/kernel/ns_last_pid" => {
+            let at = format!("task {}", tid.0);
+            k.gap("choosing the number of the next process (kernel.ns_last_pid)".to_owned(), at);
+            return Err(Errno::EPERM);
         }
         "sys/kernel/printk" => {
             let values = numbers(text, 4, 0, 255)?;
