@@ -31,9 +31,14 @@ fn machine(code: &[u8]) -> (Memory, SpaceId, Cpu) {
     (mem, space, cpu)
 }
 
-fn engines() -> [Box<dyn Engine>; 3] {
-    // The second one's cache holds a few blocks.
-    [Box::new(Stepper::new()), Box::new(Interp::with_cache(4000)), Box::new(Interp::new())]
+fn engines() -> [Box<dyn Engine>; 4] {
+    // The second one's cache holds a few blocks; the third joins blocks as soon as it can.
+    [
+        Box::new(Stepper::new()),
+        Box::new(Interp::with_cache(4000)),
+        Box::new(Interp::new().with_stretch(40)),
+        Box::new(Interp::new()),
+    ]
 }
 
 fn digest(mem: &Memory) -> u64 {
@@ -448,10 +453,143 @@ fn a_copy_and_the_operation_on_it_are_two_instructions() {
     assert!(copies == 120 && faults > 100, "{faults} faults");
 }
 
+/// A loop over arithmetic, loads, stores, branches and calls, as compilers make them, on rax, rbx, rdx and rbp.
+fn looping(dice: &mut Dice) -> Vec<u8> {
+    const R: [u8; 4] = [0, 2, 3, 5];
+    let mut functions = Vec::new();
+    let mut code = vec![0xe9, 0, 0, 0, 0];
+    for _ in 0..3 {
+        functions.push(code.len());
+        code.extend([0x55, 0x53, 0x48, 0x89, 0xe5]); // push rbp; push rbx; mov rbp, rsp
+        for _ in 0..dice.roll(6) {
+            piece(dice, &mut code, &R[..3]);
+        }
+        code.extend([0x5b, 0x5d, 0xc3]);
+    }
+    let start = code.len();
+    code[1..5].copy_from_slice(&(start as u32 - 5).to_le_bytes());
+    for _ in 0..10 + dice.roll(30) {
+        if dice.roll(6) == 0 {
+            code.push(0xe8);
+            let to = functions[dice.roll(3) as usize] as i32 - (code.len() as i32 + 4);
+            code.extend(to.to_le_bytes());
+        } else {
+            piece(dice, &mut code, &R);
+        }
+    }
+    code.extend([0x48, 0xff, 0xc9, 0x0f, 0x85]); // dec rcx; jnz start
+    let back = start as i32 - (code.len() as i32 + 4);
+    code.extend(back.to_le_bytes());
+    code.extend([0x0f, 0x05]);
+    code
+}
+
+fn piece(dice: &mut Dice, out: &mut Vec<u8>, among: &[u8]) {
+    let n = among.len() as u64;
+    let (r, s) = (among[dice.roll(n) as usize], among[dice.roll(n) as usize]);
+    let (any, op, wide) = (dice.byte(), (dice.roll(8) as u8) << 3, dice.roll(2) == 0);
+    let rex = |out: &mut Vec<u8>| out.extend(wide.then_some(0x48));
+    let at = 0x46 | r << 3; // [rsi + disp8]
+    let make = |kind: u64, out: &mut Vec<u8>| match kind {
+        0 => out.extend([0x48, 0x63, at, any & 0x78]),
+        1 => out.extend([0x0f, 0xb6, at, any]),
+        2 => out.extend([0x48, 0x8b, at, any & 0x7f]),
+        3 => out.extend([0x8b, at, any & 0x7f]),
+        4 => out.extend([0x48, 0x89, 0xc0 | s << 3 | r]),
+        _ => out.extend([0x89, 0xc0 | s << 3 | r]),
+    };
+    let kind = dice.roll(6);
+    match dice.roll(12) {
+        0 => {
+            rex(out);
+            out.extend([op | 1, 0xc0 | s << 3 | r]);
+        }
+        1 => {
+            rex(out);
+            out.extend([0x83, 0xc0 | op | r, any]);
+        }
+        2 => {
+            rex(out);
+            out.extend([0xc1, 0xc0 | op | r, any]);
+        }
+        3 => {
+            make(kind, out);
+            rex(out);
+            out.extend([0x83, 0xc0 | op | r, any]);
+        }
+        4 => {
+            make(kind, out);
+            rex(out);
+            out.extend([op | 1, 0xc0 | s << 3 | r]);
+        }
+        5 => {
+            make(kind, out);
+            rex(out);
+            out.extend([0xc1, 0xc0 | op | r, any]);
+        }
+        6 => {
+            make(kind, out);
+            rex(out);
+            match dice.roll(3) {
+                0 => out.extend([0x85, 0xc0 | r << 3 | r]),
+                1 => out.extend([0x83, 0xf8 | r, any]),
+                _ => out.extend([0x39, 0xc0 | s << 3 | r]),
+            }
+            out.extend([0x70 | any & 15, 4, 0x48, 0x8d, 0x40 | r << 3 | s, any]); // jcc over lea
+        }
+        7 => {
+            let k = 1 + dice.roll(7);
+            (0..k).for_each(|_| out.push(0x50 | r));
+            make(kind, out);
+            (0..k).for_each(|i| out.push(0x58 | if i == 0 { r } else { s }));
+        }
+        8 => out.extend([0x48, 0x89, at, any]),
+        9 => out.extend([0x48, 0xff, 0xc0 | any & 8 | r]),
+        10 => out.extend([0x48, 0xf7, 0xd0 | any & 8 | r, 0x0f, 0x90 | any >> 4, 0xc0 | s]),
+        _ => out.extend([0x48, 0x11, 0xc0 | s << 3 | r, 0x48, 0x0f, 0x40 | any & 15, 0xc0 | r << 3 | s]),
+    }
+}
+
+/// Loops long enough that blocks are joined, in slices of all lengths, while the pages they use come and go.
+fn compare_loops(seed: u64) {
+    let mut dice = Dice(seed | 1);
+    let code = looping(&mut dice);
+    let mut sides: Vec<_> = engines().into_iter().map(|e| (e, machine(&code))).collect();
+    for (_, (_, _, cpu)) in &mut sides {
+        cpu.regs[reg::RCX] = 100_000;
+        cpu.regs[reg::RSP] = DATA + 0x1000 + (seed & 0x3f8);
+        cpu.regs[reg::RSI] = DATA + 0xf80 + (seed >> 10 & 63);
+    }
+    for round in 0..60 {
+        let budget = if dice.roll(2) == 0 { 1 + dice.roll(60) } else { 1 + dice.roll(3000) };
+        let (what, page) = (dice.roll(8), DATA + dice.roll(2) * 4096);
+        let mut exits = Vec::new();
+        for (engine, (mem, space, cpu)) in &mut sides {
+            match what {
+                0 => mem.protect(*space, page..page + 4096, RX),
+                1 => mem.protect(*space, page..page + 4096, PageProt::empty()),
+                2 => mem.write(*space, CODE, &code[..4], Privilege::User).unwrap(),
+                _ => mem.protect(*space, DATA..DATA + 0x2000, RWX),
+            }
+            exits.push(engine.run(cpu, mem, *space, cpu.icount + budget));
+        }
+        let (oracle, others) = sides.split_at(1);
+        for (n, (_, (mem, _, cpu))) in others.iter().enumerate() {
+            assert_eq!(exits[0], exits[n + 1], "round {round}, engine {n}");
+            assert_eq!(oracle[0].1.2, *cpu, "round {round}, engine {n}, {:?}", exits[0]);
+            assert!(round % 10 != 0 || digest(&oracle[0].1.0) == digest(mem), "memory, round {round}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_programs_run_alike(seed in any::<u64>()) {
         compare(seed);
+    }
+    #[test]
+    fn random_loops_run_alike(seed in any::<u64>()) {
+        compare_loops(seed);
     }
 }

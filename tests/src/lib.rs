@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "tests report what they skip")]
 
 pub mod judge;
+pub mod traces;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

@@ -7,6 +7,8 @@
 //! **Invariant**: a form whose features are all in the table, and which can occur in 64-bit mode, is implemented or has
 //! its reason here.
 
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
 use iced_x86::{Code, CpuidFeature, EncodingKind, OpCodeOperandKind};
 
 use crate::cpu::CpuModel;
@@ -23,33 +25,70 @@ pub enum Standing {
     Missing(&'static str),
 }
 
+/// The lowest model with each feature, by its number.
+static LOWEST: [Option<CpuModel>; 256] = {
+    use CpuidFeature as F;
+    // What has no bit of CPUID.
+    const PLAIN: [F; 14] = [
+        F::INTEL8086,
+        F::INTEL8086_ONLY,
+        F::INTEL186,
+        F::INTEL286,
+        F::INTEL386,
+        F::INTEL486,
+        F::CPUID,
+        F::RDPMC,
+        F::MULTIBYTENOP,
+        // Hints: without the feature they do nothing.
+        F::CET_IBT,
+        F::CLDEMOTE,
+        F::PREFETCHWT1,
+        F::PREFETCHITI,
+        F::WBNOINVD,
+    ];
+    let mut lowest = [None; 256];
+    let mut i = 0;
+    while i < PLAIN.len() {
+        lowest[PLAIN[i] as usize] = Some(CpuModel::V1);
+        i += 1;
+    }
+    let mut row = FEATURES.len();
+    // The first row that names a feature counts.
+    while row > 0 {
+        row -= 1;
+        let forms = FEATURES[row].forms;
+        let mut form = 0;
+        while form < forms.len() {
+            lowest[forms[form] as usize] = Some(FEATURES[row].from);
+            form += 1;
+        }
+    }
+    lowest
+};
+
 /// The lowest model with a feature; `None`: no model has it.
 #[must_use]
 pub fn lowest(feature: CpuidFeature) -> Option<CpuModel> {
-    use CpuidFeature as F;
-    if let Some(row) = FEATURES.iter().find(|row| row.forms.contains(&feature)) {
-        return Some(row.from);
+    LOWEST[feature as usize & 0xff]
+}
+
+const MODELS: [CpuModel; 3] = [CpuModel::V1, CpuModel::V2, CpuModel::V3];
+
+/// [`lowest_for`] of the forms that were asked for: 0 not yet, 1 none, else two more than the place in [`MODELS`].
+static ASKED: [AtomicU8; 8192] = [const { AtomicU8::new(0) }; 8192];
+
+/// The lowest model with an instruction form, looked up once.
+pub(super) fn lowest_known(code: Code) -> Option<CpuModel> {
+    let Some(slot) = ASKED.get(code as usize) else { return lowest_for(code) };
+    match slot.load(Relaxed) {
+        0 => {
+            let lowest = lowest_for(code);
+            let place = lowest.map_or(1, |l| 2 + MODELS.iter().take_while(|m| **m < l).count());
+            slot.store(place as u8, Relaxed);
+            lowest
+        }
+        n => MODELS.get(usize::from(n).wrapping_sub(2)).copied(),
     }
-    // What has no bit of CPUID.
-    matches!(
-        feature,
-        F::INTEL8086
-            | F::INTEL8086_ONLY
-            | F::INTEL186
-            | F::INTEL286
-            | F::INTEL386
-            | F::INTEL486
-            | F::CPUID
-            | F::RDPMC
-            | F::MULTIBYTENOP
-            // Hints: without the feature they do nothing.
-            | F::CET_IBT
-            | F::CLDEMOTE
-            | F::PREFETCHWT1
-            | F::PREFETCHITI
-            | F::WBNOINVD
-    )
-    .then_some(CpuModel::V1)
 }
 
 /// The lowest model with an instruction form.
