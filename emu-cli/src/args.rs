@@ -93,7 +93,7 @@ pub(crate) enum OnRecordError {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// The recording
-    pub(crate) trace: PathBuf,
+    pub(crate) trace: Option<PathBuf>,
     /// Stop there: an instruction count, `exit`, `signal`, or `syscall NAME`
     #[arg(long, value_name = "WHERE", num_args = 1..=2)]
     pub(crate) until: Vec<String>,
@@ -109,6 +109,16 @@ pub(crate) struct ReplayArgs {
     /// Which engine executes
     #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
     pub(crate) engine: EngineArg,
+}
+
+impl ReplayArgs {
+    /// The recording, and where to stop: of `--until signal TRACE` the second word is the recording.
+    pub(crate) fn words(&self) -> (Option<PathBuf>, &[String]) {
+        match (&self.trace, &self.until[..]) {
+            (None, [first, trace]) if first != "syscall" => (Some(trace.into()), &self.until[..1]),
+            (trace, until) => (trace.clone(), until),
+        }
+    }
 }
 
 /// Exploring.

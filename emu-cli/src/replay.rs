@@ -134,8 +134,10 @@ fn unwatch(replayer: &mut Replayer) {
 
 /// Runs a recording again and gives the recorded exit status.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
-    let mut until = until(&args.until)?;
-    let trace = open(&args.trace)?;
+    let (path, words) = args.words();
+    let mut until = until(words)?;
+    let path = path.context("which recording? (emu replay TRACE)")?;
+    let trace = open(&path)?;
     if args.strace.is_some() && matches!(until, Until::Signal | Until::Syscall(_)) {
         until = count_of(&until, &trace, args.engine)?.map_or(Until::Exit, Until::Count);
     }
@@ -156,12 +158,18 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
     if let Some(words) = &args.strace {
         watch(&mut replayer, &trace, words)?;
     }
-    let ended = to_the_end(args, &trace, &mut replayer, &until);
+    let ended = to_the_end(args, &path, &trace, &mut replayer, &until);
     unwatch(&mut replayer);
     ended
 }
 
-fn to_the_end(args: &ReplayArgs, trace: &Trace, replayer: &mut Replayer, until: &Until) -> Result<u8> {
+fn to_the_end(
+    args: &ReplayArgs,
+    path: &Path,
+    trace: &Trace,
+    replayer: &mut Replayer,
+    until: &Until,
+) -> Result<u8> {
     let watched = replayer.machine.watcher.is_some();
     if matches!(until, Until::Signal | Until::Syscall(_)) {
         replayer.machine.kernel.observer.start(Watch::default());
@@ -218,12 +226,12 @@ fn to_the_end(args: &ReplayArgs, trace: &Trace, replayer: &mut Replayer, until: 
             Replayed::Stopped(Stopped::HostGone) | Replayed::End => {
                 say(&format!("the recording ends at {}", describe(k)));
                 if let Some(damage) = &trace.damage {
-                    bail!("{}: {damage}", args.trace.display());
+                    bail!("{}: {damage}", path.display());
                 }
                 return Ok(0);
             }
             Replayed::Diverged(divergence) => bail!("{divergence}"),
-            Replayed::Broken(error) => bail!("{}: {error}", args.trace.display()),
+            Replayed::Broken(error) => bail!("{}: {error}", path.display()),
         }
     }
 }

@@ -381,78 +381,6 @@ fn compare(seed: u64) {
     }
 }
 
-/// Numbers at the borders of what is quick: as a double, and as two singles.
-const NUMBERS: [u64; 16] = [
-    0,
-    1 << 63,
-    0x3ff0_0000_3f80_0000,
-    0x4008_0000_4040_0000,
-    0x3fd5_5555_3eaa_aaab,
-    0xc024_0000_c120_0001,
-    0x7fef_ffff_7f7f_ffff,
-    0x7ff0_0000_7f80_0000,
-    0xfff8_0000_ffc0_0000,
-    0x7ff4_0000_7fa0_0000,
-    0x0010_0000_0080_0000,
-    0x0030_0000_0180_0000,
-    0x000f_ffff_007f_ffff,
-    0x0000_0001_0000_0001,
-    0x3ca0_0000_3380_0000,
-    0x7fe0_0000_7f00_0000,
-];
-
-/// Copies of vector registers and scalar operations on them, which may become one: stopped after each instruction and
-/// at faults, in all states of MXCSR, they do what the stepper's portable bodies do one by one.
-#[test]
-fn a_copy_and_the_operation_on_it_are_two_instructions() {
-    let mut dice = Dice(99);
-    let (mut copies, mut faults) = (0, 0);
-    for round in 0..120 {
-        let mut code = Vec::new();
-        for _ in 0..20 {
-            let (to, from) = (dice.roll(4) as u8, dice.roll(4) as u8);
-            let prefix = [0xf2, 0xf3][dice.roll(2) as usize];
-            let op = [0x58, 0x59, 0x5c, 0x5e, 0x58, 0x59, 0x51, 0x5d, 0x5f, 0x5a][dice.roll(10) as usize];
-            code.extend(
-                [[0x66, 0x0f, 0x28, 0xc0 | to << 3 | from], [0x90, 0x0f, 0x28, 0xc0 | to << 3 | from]]
-                    [dice.roll(2) as usize],
-            );
-            // The same register, any, at rsi, at rax.
-            let kinds = [0xc0 | to << 3 | to, 0xc0 | to << 3 | dice.roll(4) as u8, to << 3 | 6, to << 3];
-            let at = if dice.roll(12) == 0 { 3 } else { dice.roll(3) as usize };
-            code.extend([prefix, 0x0f, op, kinds[at]]);
-        }
-        code.extend([0x0f, 0x05]);
-        let control = [0x1fa0, 0x1f80, 0x3fa0, 0x9fe0, 0x0fa0, 0x1da0][dice.roll(6) as usize];
-        let picked: [u64; 9] = std::array::from_fn(|_| {
-            let few = if round % 3 == 0 { 16 } else { 7 };
-            NUMBERS[dice.roll(few) as usize] ^ (dice.roll(2) * (dice.roll(1 << 20) << 2))
-        });
-        let away = [DATA + 0x1ffc, DATA + 0xffc, 0x1000, 1 << 62][dice.roll(4) as usize];
-        let stops: [u64; 10] = std::array::from_fn(|_| 1 + dice.roll(61));
-        for stop in stops.into_iter().chain([FOREVER]) {
-            let mut ends = Vec::new();
-            for mut engine in engines() {
-                let (mut mem, space, mut cpu) = machine(&code);
-                mem.write(space, DATA + 0x100, &picked[8].to_le_bytes(), Privilege::User).unwrap();
-                for (y, v) in cpu.ymm.iter_mut().zip(picked.chunks_exact(2)) {
-                    *y = [v[0], v[1], 5, 6];
-                }
-                cpu.mxcsr = control;
-                cpu.regs[reg::RAX] = away;
-                let exit = engine.run(&mut cpu, &mut mem, space, stop);
-                ends.push((exit, cpu));
-            }
-            for end in &ends[1..] {
-                assert_eq!(*end, ends[0], "round {round}, {stop} instructions of {code:x?}");
-            }
-            copies += usize::from(stop == FOREVER);
-            faults += usize::from(matches!(ends[0].0, Exit::Exception(_)));
-        }
-    }
-    assert!(copies == 120 && faults > 100, "{faults} faults");
-}
-
 /// A loop over arithmetic, loads, stores, branches and calls, as compilers make them, on rax, rbx, rdx and rbp.
 fn looping(dice: &mut Dice) -> Vec<u8> {
     const R: [u8; 4] = [0, 2, 3, 5];
@@ -580,6 +508,78 @@ fn compare_loops(seed: u64) {
             assert!(round % 10 != 0 || digest(&oracle[0].1.0) == digest(mem), "memory, round {round}");
         }
     }
+}
+
+/// Numbers at the borders of what is quick: as a double, and as two singles.
+const NUMBERS: [u64; 16] = [
+    0,
+    1 << 63,
+    0x3ff0_0000_3f80_0000,
+    0x4008_0000_4040_0000,
+    0x3fd5_5555_3eaa_aaab,
+    0xc024_0000_c120_0001,
+    0x7fef_ffff_7f7f_ffff,
+    0x7ff0_0000_7f80_0000,
+    0xfff8_0000_ffc0_0000,
+    0x7ff4_0000_7fa0_0000,
+    0x0010_0000_0080_0000,
+    0x0030_0000_0180_0000,
+    0x000f_ffff_007f_ffff,
+    0x0000_0001_0000_0001,
+    0x3ca0_0000_3380_0000,
+    0x7fe0_0000_7f00_0000,
+];
+
+/// Copies of vector registers and scalar operations on them, which may become one: stopped after each instruction and
+/// at faults, in all states of MXCSR, they do what the stepper's portable bodies do one by one.
+#[test]
+fn a_copy_and_the_operation_on_it_are_two_instructions() {
+    let mut dice = Dice(99);
+    let (mut copies, mut faults) = (0, 0);
+    for round in 0..120 {
+        let mut code = Vec::new();
+        for _ in 0..20 {
+            let (to, from) = (dice.roll(4) as u8, dice.roll(4) as u8);
+            let prefix = [0xf2, 0xf3][dice.roll(2) as usize];
+            let op = [0x58, 0x59, 0x5c, 0x5e, 0x58, 0x59, 0x51, 0x5d, 0x5f, 0x5a][dice.roll(10) as usize];
+            code.extend(
+                [[0x66, 0x0f, 0x28, 0xc0 | to << 3 | from], [0x90, 0x0f, 0x28, 0xc0 | to << 3 | from]]
+                    [dice.roll(2) as usize],
+            );
+            // The same register, any, at rsi, at rax.
+            let kinds = [0xc0 | to << 3 | to, 0xc0 | to << 3 | dice.roll(4) as u8, to << 3 | 6, to << 3];
+            let at = if dice.roll(12) == 0 { 3 } else { dice.roll(3) as usize };
+            code.extend([prefix, 0x0f, op, kinds[at]]);
+        }
+        code.extend([0x0f, 0x05]);
+        let control = [0x1fa0, 0x1f80, 0x3fa0, 0x9fe0, 0x0fa0, 0x1da0][dice.roll(6) as usize];
+        let picked: [u64; 9] = std::array::from_fn(|_| {
+            let few = if round % 3 == 0 { 16 } else { 7 };
+            NUMBERS[dice.roll(few) as usize] ^ (dice.roll(2) * (dice.roll(1 << 20) << 2))
+        });
+        let away = [DATA + 0x1ffc, DATA + 0xffc, 0x1000, 1 << 62][dice.roll(4) as usize];
+        let stops: [u64; 10] = std::array::from_fn(|_| 1 + dice.roll(61));
+        for stop in stops.into_iter().chain([FOREVER]) {
+            let mut ends = Vec::new();
+            for mut engine in engines() {
+                let (mut mem, space, mut cpu) = machine(&code);
+                mem.write(space, DATA + 0x100, &picked[8].to_le_bytes(), Privilege::User).unwrap();
+                for (y, v) in cpu.ymm.iter_mut().zip(picked.chunks_exact(2)) {
+                    *y = [v[0], v[1], 5, 6];
+                }
+                cpu.mxcsr = control;
+                cpu.regs[reg::RAX] = away;
+                let exit = engine.run(&mut cpu, &mut mem, space, stop);
+                ends.push((exit, cpu));
+            }
+            for end in &ends[1..] {
+                assert_eq!(*end, ends[0], "round {round}, {stop} instructions of {code:x?}");
+            }
+            copies += usize::from(stop == FOREVER);
+            faults += usize::from(matches!(ends[0].0, Exit::Exception(_)));
+        }
+    }
+    assert!(copies == 120 && faults > 100, "{faults} faults");
 }
 
 proptest! {

@@ -7,8 +7,6 @@
 //! **Invariant**: a form whose features are all in the table, and which can occur in 64-bit mode, is implemented or has
 //! its reason here.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
-
 use iced_x86::{Code, CpuidFeature, EncodingKind, OpCodeOperandKind};
 
 use crate::cpu::CpuModel;
@@ -70,25 +68,6 @@ static LOWEST: [Option<CpuModel>; 256] = {
 #[must_use]
 pub fn lowest(feature: CpuidFeature) -> Option<CpuModel> {
     LOWEST[feature as usize & 0xff]
-}
-
-const MODELS: [CpuModel; 3] = [CpuModel::V1, CpuModel::V2, CpuModel::V3];
-
-/// [`lowest_for`] of the forms that were asked for: 0 not yet, 1 none, else two more than the place in [`MODELS`].
-static ASKED: [AtomicU8; 8192] = [const { AtomicU8::new(0) }; 8192];
-
-/// The lowest model with an instruction form, looked up once.
-pub(super) fn lowest_known(code: Code) -> Option<CpuModel> {
-    let Some(slot) = ASKED.get(code as usize) else { return lowest_for(code) };
-    match slot.load(Relaxed) {
-        0 => {
-            let lowest = lowest_for(code);
-            let place = lowest.map_or(1, |l| 2 + MODELS.iter().take_while(|m| **m < l).count());
-            slot.store(place as u8, Relaxed);
-            lowest
-        }
-        n => MODELS.get(usize::from(n).wrapping_sub(2)).copied(),
-    }
 }
 
 /// The lowest model with an instruction form.

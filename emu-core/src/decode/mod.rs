@@ -60,10 +60,10 @@ pub(crate) struct Lower<'a> {
     pub(crate) before: Option<Op>,
     /// Target of a direct branch.
     pub(crate) target: u64,
-    /// The bodies of [`crate::exec::host`] may be chosen.
-    pub(crate) host: bool,
     /// How it ends its block, if it does.
     pub(crate) ending: End,
+    /// The bodies of [`crate::exec::host`] may be chosen.
+    pub(crate) host: bool,
 }
 
 /// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
@@ -112,7 +112,7 @@ impl<'a> Lower<'a> {
                 _ => {}
             }
         }
-        Lower { ins, op, before, target: 0, host: false, ending: End::Other }
+        Lower { ins, op, before, target: 0, ending: End::Other, host: false }
     }
 
     /// Kind of operand `i`.
@@ -217,7 +217,7 @@ fn select(l: &mut Lower<'_>, model: CpuModel) -> Choice {
     if code == Code::INVALID {
         return Choice::Undefined;
     }
-    if features::lowest_known(code).is_none_or(|lowest| lowest > model) {
+    if features::lowest_for(code).is_none_or(|lowest| lowest > model) {
         return int::without_feature(l);
     }
     if features::hint(code) {
@@ -500,10 +500,12 @@ fn laid_out(ops: &mut [Op], ending: End, target: u64, end: u64) -> Box<[Slot]> {
     if let (Some(_), Some(op)) = (to, ops.last_mut()) {
         op.scale |= EXIT;
     }
-    let mut slots = Vec::with_capacity(ops.len() + 3);
+    let falls = matches!(ending, End::Fall | End::Cond { .. });
+    // Of its size: shrinking would leave the rest as a splinter.
+    let mut slots = Vec::with_capacity(ops.len() + usize::from(to.is_some()) + 2 * usize::from(falls));
     slots.extend(ops.iter().map(|&op| Slot { op }));
     slots.extend(to.map(link));
-    if matches!(ending, End::Fall | End::Cond { .. }) {
+    if falls {
         let f = branch::fall;
         let (a, b, base, index, scale) = (ZERO, ZERO, ZERO, ZERO, EXIT);
         slots.push(Slot { op: Op { f, imm: 0, disp: 0, a, b, base, index, scale, nth: 0, ip: 0 } });

@@ -1,10 +1,11 @@
-//! The fast interpreter: decoded blocks, cached by the frame that holds their bytes, chained to each other.
+//! The fast interpreter: decoded blocks, cached by the frame that holds their bytes, chained to each other, and joined
+//! where one is seen to follow another.
 //!
 //! Key type: [`Interp`]. Neighbours: [`crate::decode::build`] makes blocks, [`crate::exec`] runs them.
 //!
 //! **Invariant**: a link or a jump-cache entry is followed only in the generation that made it. A generation stands
 //! for one address space at one privilege level, until a page from which code ran changes or any block is dropped.
-//! Blocks are dropped only between two blocks, never under a running one.
+//! Blocks are dropped and joined only between two blocks, never under a running one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -172,16 +173,16 @@ impl Interp {
         }
     }
 
-    /// An engine that computes nothing by the host's own vector instructions, to compare.
-    #[must_use]
-    pub fn portable() -> Self {
-        Interp { ctx: Ctx::new(false), ..Interp::new() }
-    }
-
     /// The same engine, looking every `stretch` instructions at which blocks to join.
     #[must_use]
     pub fn with_stretch(self, stretch: u16) -> Self {
         Interp { stretch: i64::from(stretch.max(1)), ..self }
+    }
+
+    /// An engine that computes nothing by the host's own vector instructions, to compare.
+    #[must_use]
+    pub fn portable() -> Self {
+        Interp { ctx: Ctx::new(false), ..Interp::new() }
     }
 
     /// Takes the processor in and makes the caches those of its address space.

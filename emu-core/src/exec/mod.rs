@@ -433,7 +433,8 @@ impl Ctx {
     /// Effective address of the memory operand.
     #[inline(always)]
     pub(crate) fn ea(&self, op: &Op) -> u64 {
-        self.r(op.base).wrapping_add(self.r(op.index) << (op.scale & 63)).wrapping_add(op.disp as u64)
+        let index = self.r(op.index).wrapping_shl(u32::from(op.scale));
+        self.r(op.base).wrapping_add(index).wrapping_add(op.disp as u64)
     }
 
     /// The running block.

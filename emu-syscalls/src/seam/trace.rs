@@ -398,7 +398,6 @@ fn contents(bytes: &[u8], place: &Place) -> Result<Vec<u8>, TraceError> {
         Packing::None => return Ok(stored.to_vec()),
         Packing::Deflate => DeflateDecoder::new(stored).take(limit + 1).read_to_end(&mut raw),
         Packing::Lzma => LzmaReader::new(stored, limit, lc, lp, pb, TIGHT_WINDOW, None)
-            .map_err(std::io::Error::from)
             .and_then(|reader| reader.take(limit + 1).read_to_end(&mut raw)),
     };
     match read {
