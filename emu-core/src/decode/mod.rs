@@ -444,6 +444,8 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             {
                 // It stands for the copy before it too.
                 ops.pop();
+                effects.pop();
+                known.pop();
                 l.op = op;
             }
             ops.extend(l.before);
