@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     disable_help_subcommand = true,
     override_usage = "emu [OPTIONS] PROGRAM [ARGS]...\n       emu COMMAND",
     after_help = "Options before PROGRAM are emu's; everything after it is the program's.\n\
-                  Exit status: the program's; 128+N if signal N killed it; 125 emu failed, 126 not executable, 127 not found."
+                  Exit status: the program's; 128+N: signal N killed it; 125: emu failed; 126: not executable; 127: not found."
 )]
 pub(crate) struct Cli {
     /// A command of emu's own.
@@ -93,7 +93,7 @@ pub(crate) enum OnRecordError {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     /// The recording
-    pub(crate) trace: PathBuf,
+    pub(crate) trace: Option<PathBuf>,
     /// Stop there: an instruction count, `exit`, `signal`, or `syscall NAME`
     #[arg(long, value_name = "WHERE", num_args = 1..=2)]
     pub(crate) until: Vec<String>,
@@ -103,9 +103,22 @@ pub(crate) struct ReplayArgs {
     /// Print no output of the program
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Print the system calls; OPTIONS are those of `emu strace`, in one word
+    #[arg(long, value_name = "OPTIONS", num_args = 0..=1, require_equals = true, default_missing_value = "-f", conflicts_with = "verify")]
+    pub(crate) strace: Option<String>,
     /// Which engine executes
     #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
     pub(crate) engine: EngineArg,
+}
+
+impl ReplayArgs {
+    /// The recording, and where to stop: of `--until signal TRACE` the second word is the recording.
+    pub(crate) fn words(&self) -> (Option<PathBuf>, &[String]) {
+        match (&self.trace, &self.until[..]) {
+            (None, [first, trace]) if first != "syscall" => (Some(trace.into()), &self.until[..1]),
+            (trace, until) => (trace.clone(), until),
+        }
+    }
 }
 
 /// Exploring.
@@ -187,10 +200,10 @@ pub(crate) enum EngineArg {
 /// Running a program.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
-    /// Root file system: a directory or a tar file; read only below, writes stay in memory
+    /// Root file system, a directory or a tar file; writes stay in memory
     #[arg(long, value_name = "DIR|TAR")]
     pub(crate) root: Option<PathBuf>,
-    /// Share a host directory or file: HOST[:GUEST][:ro|rw|cow]; cow (the default) keeps writes in memory
+    /// Share a host path: HOST[:GUEST][:ro|rw|cow]; cow, the default, drops writes
     #[arg(long, value_name = "SPEC")]
     pub(crate) bind: Vec<String>,
     /// Set a variable in the guest's environment, or copy the host's (K alone)
@@ -203,25 +216,32 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) cwd: Option<OsString>,
     /// User and group numbers in the guest
-    #[arg(long, value_name = "UID[:GID]", default_value = "0:0")]
+    #[arg(long, value_name = "UID[:GID]", default_value = "0:0", hide_short_help = true)]
     pub(crate) user: String,
     /// Host name that the guest sees
-    #[arg(long, value_name = "NAME", default_value = "emu")]
+    #[arg(long, value_name = "NAME", default_value = "emu", hide_short_help = true)]
     pub(crate) hostname: OsString,
     /// What the processor claims to be
     #[arg(long, value_enum, default_value = "x86-64-v3", hide_possible_values = true, value_name = "MODEL")]
     pub(crate) cpu: CpuArg,
     /// Which engine executes
-    #[arg(long, value_enum, default_value = "interp", hide_possible_values = true, value_name = "NAME")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "interp",
+        hide_possible_values = true,
+        value_name = "NAME",
+        hide_short_help = true
+    )]
     pub(crate) engine: EngineArg,
     /// Bound on guest memory: bytes, or with K, M, G
     #[arg(long, value_name = "SIZE", default_value = "4G")]
     pub(crate) memory: String,
-    /// The same run every time: clocks from instructions, entropy from a seed (0), sleep takes no time
+    /// The same run every time; sleeping takes no time
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) deterministic: Option<u64>,
-    /// Vary by the seed who runs when and for how long (implies --deterministic)
-    #[arg(long)]
+    /// Vary by the seed who runs when and for how long, short reads, EINTR (implies --deterministic)
+    #[arg(long, hide_short_help = true)]
     pub(crate) chaos: bool,
     /// Who runs when, as `emu explore` wrote it (implies --deterministic)
     #[arg(long, value_name = "FILE", hide_short_help = true)]
@@ -233,7 +253,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<f64>,
     /// Write instruction and system-call counts to a file as JSON at the end
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) stats: Option<PathBuf>,
     /// Print the kernel log to standard error at the end
     #[arg(long)]

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, bail};
+use emu_syscalls::task::sched::Choice;
 
 use crate::args::ExploreArgs;
 use crate::run::say;
@@ -19,10 +20,11 @@ const NARROWING: usize = 600;
 /// Exit status when the program was never made to fail.
 const NONE_FAILED: u8 = 1;
 
-/// A switch: at an instruction count, to a task.
-type Switch = (u64, u32);
+/// A choice, and the instruction count where it is made.
+type Switch = (u64, Choice);
 
-/// Reads a schedule: a count and a task a line; `#` begins a comment.
+/// Reads a schedule, a choice a line: a count and a task, a count and `interrupt`, or a count, `short` and bytes. `#` begins
+/// a comment.
 #[expect(clippy::disallowed_methods, reason = "the command line's layer: the user names the file")]
 pub(crate) fn read_schedule(path: &Path) -> Result<Vec<Switch>> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -33,12 +35,14 @@ pub(crate) fn read_schedule(path: &Path) -> Result<Vec<Switch>> {
         let words: Vec<&str> = line.split_whitespace().collect();
         let switch = match words[..] {
             [] => continue,
-            [at, task] => at.parse().ok().zip(task.parse().ok()),
+            [at, "interrupt"] => at.parse().ok().map(|at| (at, Choice::Interrupt)),
+            [at, "short", most] => at.parse().ok().zip(most.parse().ok().map(Choice::Short)),
+            [at, task] => at.parse().ok().zip(task.parse().ok().map(Choice::Run)),
             _ => None,
         };
         match switch {
             Some(switch) if switches.last().is_none_or(|last| last.0 <= switch.0) => switches.push(switch),
-            _ => bail!("{}: line {number} is no instruction count and task, ascending", path.display()),
+            _ => bail!("{}: line {number} is no instruction count and choice, ascending", path.display()),
         }
     }
     Ok(switches)
@@ -47,9 +51,14 @@ pub(crate) fn read_schedule(path: &Path) -> Result<Vec<Switch>> {
 /// Writes a schedule.
 #[expect(clippy::disallowed_methods, reason = "the command line's layer: the user names the file")]
 pub(crate) fn write_schedule(path: &Path, switches: impl Iterator<Item = Switch>) -> Result<()> {
-    let mut text = String::from("# instruction count, task that runs from there\n");
-    for (at, task) in switches {
-        let _ = writeln!(text, "{at} {task}");
+    let mut text =
+        String::from("# instruction count; task that runs from there, `interrupt`, or `short` and bytes\n");
+    for (at, choice) in switches {
+        let _ = match choice {
+            Choice::Run(task) => writeln!(text, "{at} {task}"),
+            Choice::Interrupt => writeln!(text, "{at} interrupt"),
+            Choice::Short(most) => writeln!(text, "{at} short {most}"),
+        };
     }
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
@@ -173,8 +182,12 @@ pub(crate) fn explore(args: &ExploreArgs) -> Result<u8> {
     let count = all.len();
     let few = narrow(args, seed, &how, all)?;
     say(&format!("{} of {count} switches make it fail, in {}:", few.len(), args.output.display()));
-    for (at, task) in &few {
-        say(&format!("  at instruction {at} to task {task}"));
+    for (at, choice) in &few {
+        say(&match choice {
+            Choice::Run(task) => format!("  at instruction {at} to task {task}"),
+            Choice::Interrupt => format!("  at instruction {at} a wait is interrupted"),
+            Choice::Short(most) => format!("  at instruction {at} a read is short, {most} bytes at most"),
+        });
     }
     let program: Vec<_> = args.program.iter().map(|word| word.to_string_lossy()).collect();
     say(&format!(

@@ -18,7 +18,8 @@ use emu_syscalls::table;
 use crate::args::{EngineArg, ReplayArgs};
 use crate::live::{LiveHost, Terminal};
 use crate::run::{self, exit_status, say, tell_gaps};
-use crate::setup;
+use crate::setup::{self, Begun};
+use crate::strace;
 
 #[expect(clippy::disallowed_methods, reason = "the command line's layer: the user names the file")]
 fn open(path: &Path) -> Result<Arc<Trace>> {
@@ -92,10 +93,54 @@ fn is_there(until: &Until, events: &[Stamped]) -> Option<(u64, String)> {
     })
 }
 
+/// The count at which what is waited for is there, if it ever is.
+fn count_of(until: &Until, trace: &Arc<Trace>, engine: EngineArg) -> Result<Option<u64>> {
+    let mut replayer = replayer(trace, engine)?;
+    replayer.host.keep_output = false;
+    replayer.machine.kernel.observer.start(Watch::default());
+    loop {
+        let piece = replayer.machine.kernel.retired.saturating_add(5_000_000);
+        let replayed = replayer.run(piece);
+        let events = std::mem::take(&mut replayer.machine.kernel.observer.events);
+        if let Some((at, what)) = is_there(until, &events) {
+            say(&format!("{what} at instruction {at}"));
+            return Ok(Some(at));
+        }
+        replayer.machine.kernel.gaps_new.clear();
+        if !matches!(replayed, Replayed::Stopped(Stopped::Budget | Stopped::Report)) {
+            return Ok(None);
+        }
+    }
+}
+
+/// Prints the system calls of a replay from here on.
+fn watch(replayer: &mut Replayer, trace: &Trace, words: &str) -> Result<()> {
+    let setup = &trace.start.setup;
+    let begun = Begun {
+        tid: replayer.machine.init.context("a machine without a first process")?,
+        program: setup.argv.first().cloned().unwrap_or_default(),
+        argv: setup.argv.clone(),
+        envp: setup.envp.clone(),
+    };
+    strace::attach_to_replay(&mut replayer.machine, &mut replayer.host, &begun, words)
+}
+
+/// Ends watching: what is held back is printed.
+fn unwatch(replayer: &mut Replayer) {
+    if let Some(mut watcher) = replayer.machine.watcher.take() {
+        watcher.finish(&replayer.machine.kernel);
+    }
+}
+
 /// Runs a recording again and gives the recorded exit status.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
-    let until = until(&args.until)?;
-    let trace = open(&args.trace)?;
+    let (path, words) = args.words();
+    let mut until = until(words)?;
+    let path = path.context("which recording? (emu replay TRACE)")?;
+    let trace = open(&path)?;
+    if args.strace.is_some() && matches!(until, Until::Signal | Until::Syscall(_)) {
+        until = count_of(&until, &trace, args.engine)?.map_or(Until::Exit, Until::Count);
+    }
     let mut replayer = replayer(&trace, args.engine)?;
     replayer.host.keep_output = !args.verify && !args.quiet;
     if args.verify
@@ -110,28 +155,44 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
             bail!("{divergence}");
         }
     }
+    if let Some(words) = &args.strace {
+        watch(&mut replayer, &trace, words)?;
+    }
+    let ended = to_the_end(args, &path, &trace, &mut replayer, &until);
+    unwatch(&mut replayer);
+    ended
+}
+
+fn to_the_end(
+    args: &ReplayArgs,
+    path: &Path,
+    trace: &Trace,
+    replayer: &mut Replayer,
+    until: &Until,
+) -> Result<u8> {
+    let watched = replayer.machine.watcher.is_some();
     if matches!(until, Until::Signal | Until::Syscall(_)) {
         replayer.machine.kernel.observer.start(Watch::default());
     }
-    let stop_at = if let Until::Count(count) = until { count } else { u64::MAX };
+    let stop_at = if let Until::Count(count) = until { *count } else { u64::MAX };
     loop {
         // In pieces, so that output comes as it comes.
         let from = replayer.machine.kernel.retired;
         let piece = from.saturating_add(5_000_000).min(stop_at);
-        if replayer.machine.kernel.observer.on {
+        if replayer.machine.kernel.observer.on && !watched {
             replayer.mark();
         }
         let replayed = replayer.run(piece);
         let events = std::mem::take(&mut replayer.machine.kernel.observer.events);
-        if let Some((at, what)) = is_there(&until, &events) {
+        if let Some((at, what)) = is_there(until, &events) {
             // Back to where the piece began, and only so far.
             replayer.seek(from);
             replayer.run(at);
-            print(&mut replayer);
+            print(replayer);
             say(&format!("{what} at instruction {at}; stopped at {}", describe(&replayer.machine.kernel)));
             return Ok(0);
         }
-        print(&mut replayer);
+        print(replayer);
         let k = &mut replayer.machine.kernel;
         match replayed {
             Replayed::Stopped(Stopped::Budget) if k.retired >= stop_at => {
@@ -165,12 +226,12 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<u8> {
             Replayed::Stopped(Stopped::HostGone) | Replayed::End => {
                 say(&format!("the recording ends at {}", describe(k)));
                 if let Some(damage) = &trace.damage {
-                    bail!("{}: {damage}", args.trace.display());
+                    bail!("{}: {damage}", path.display());
                 }
                 return Ok(0);
             }
             Replayed::Diverged(divergence) => bail!("{divergence}"),
-            Replayed::Broken(error) => bail!("{}: {error}", args.trace.display()),
+            Replayed::Broken(error) => bail!("{}: {error}", path.display()),
         }
     }
 }

@@ -41,8 +41,11 @@ pub(crate) fn syscalls(json: bool) -> Result<u8> {
                 })
             })
             .collect();
-        serde_json::to_writer_pretty(&mut out, &rows)?;
-        return quiet_pipe(writeln!(out).and_then(|()| out.flush()));
+        return quiet_pipe((|| {
+            serde_json::to_writer_pretty(&mut out, &rows)?;
+            writeln!(out)?;
+            out.flush()
+        })());
     }
     quiet_pipe((|| {
         for row in ROWS {

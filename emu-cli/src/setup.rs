@@ -164,7 +164,6 @@ pub(crate) fn add_share(host: &mut LiveHost, path: &Path) -> Result<ShareId> {
 /// The host that a run goes against: the live one, or what `--deterministic` leaves of it.
 pub(crate) fn host(args: &RunArgs, live: LiveHost) -> Box<dyn Host> {
     match args.seed() {
-        Some(seed) if args.chaos => Box::new(DeterministicHost::new(live, seed).with_short_reads(seed)),
         Some(seed) => Box::new(DeterministicHost::new(live, seed)),
         None => Box::new(live),
     }

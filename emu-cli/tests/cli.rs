@@ -19,7 +19,7 @@ fn help_fits_a_screen() {
     let out = emu(&["-h"]);
     assert!(out.status.success());
     let text = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert!(text.lines().count() <= 56, "{text}");
+    assert!(text.lines().count() <= 40, "{text}");
 }
 
 #[test]

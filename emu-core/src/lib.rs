@@ -12,3 +12,4 @@ pub mod engine;
 pub mod exec;
 pub mod fp;
 pub mod mem;
+pub mod persist;

@@ -31,9 +31,14 @@ fn machine(code: &[u8]) -> (Memory, SpaceId, Cpu) {
     (mem, space, cpu)
 }
 
-fn engines() -> [Box<dyn Engine>; 3] {
-    // The second one's cache holds a few blocks.
-    [Box::new(Stepper::new()), Box::new(Interp::with_cache(4000)), Box::new(Interp::new())]
+fn engines() -> [Box<dyn Engine>; 4] {
+    // The second one's cache holds a few blocks; the third joins blocks as soon as it can.
+    [
+        Box::new(Stepper::new()),
+        Box::new(Interp::with_cache(4000)),
+        Box::new(Interp::new().with_stretch(40)),
+        Box::new(Interp::new()),
+    ]
 }
 
 fn digest(mem: &Memory) -> u64 {
@@ -376,10 +381,215 @@ fn compare(seed: u64) {
     }
 }
 
+/// A loop over arithmetic, loads, stores, branches and calls, as compilers make them, on rax, rbx, rdx and rbp.
+fn looping(dice: &mut Dice) -> Vec<u8> {
+    const R: [u8; 4] = [0, 2, 3, 5];
+    let mut functions = Vec::new();
+    let mut code = vec![0xe9, 0, 0, 0, 0];
+    for _ in 0..3 {
+        functions.push(code.len());
+        code.extend([0x55, 0x53, 0x48, 0x89, 0xe5]); // push rbp; push rbx; mov rbp, rsp
+        for _ in 0..dice.roll(6) {
+            piece(dice, &mut code, &R[..3]);
+        }
+        code.extend([0x5b, 0x5d, 0xc3]);
+    }
+    let start = code.len();
+    code[1..5].copy_from_slice(&(start as u32 - 5).to_le_bytes());
+    for _ in 0..10 + dice.roll(30) {
+        if dice.roll(6) == 0 {
+            code.push(0xe8);
+            let to = functions[dice.roll(3) as usize] as i32 - (code.len() as i32 + 4);
+            code.extend(to.to_le_bytes());
+        } else {
+            piece(dice, &mut code, &R);
+        }
+    }
+    code.extend([0x48, 0xff, 0xc9, 0x0f, 0x85]); // dec rcx; jnz start
+    let back = start as i32 - (code.len() as i32 + 4);
+    code.extend(back.to_le_bytes());
+    code.extend([0x0f, 0x05]);
+    code
+}
+
+fn piece(dice: &mut Dice, out: &mut Vec<u8>, among: &[u8]) {
+    let n = among.len() as u64;
+    let (r, s) = (among[dice.roll(n) as usize], among[dice.roll(n) as usize]);
+    let (any, op, wide) = (dice.byte(), (dice.roll(8) as u8) << 3, dice.roll(2) == 0);
+    let rex = |out: &mut Vec<u8>| out.extend(wide.then_some(0x48));
+    let at = 0x46 | r << 3; // [rsi + disp8]
+    let make = |kind: u64, out: &mut Vec<u8>| match kind {
+        0 => out.extend([0x48, 0x63, at, any & 0x78]),
+        1 => out.extend([0x0f, 0xb6, at, any]),
+        2 => out.extend([0x48, 0x8b, at, any & 0x7f]),
+        3 => out.extend([0x8b, at, any & 0x7f]),
+        4 => out.extend([0x48, 0x89, 0xc0 | s << 3 | r]),
+        _ => out.extend([0x89, 0xc0 | s << 3 | r]),
+    };
+    let kind = dice.roll(6);
+    match dice.roll(12) {
+        0 => {
+            rex(out);
+            out.extend([op | 1, 0xc0 | s << 3 | r]);
+        }
+        1 => {
+            rex(out);
+            out.extend([0x83, 0xc0 | op | r, any]);
+        }
+        2 => {
+            rex(out);
+            out.extend([0xc1, 0xc0 | op | r, any]);
+        }
+        3 => {
+            make(kind, out);
+            rex(out);
+            out.extend([0x83, 0xc0 | op | r, any]);
+        }
+        4 => {
+            make(kind, out);
+            rex(out);
+            out.extend([op | 1, 0xc0 | s << 3 | r]);
+        }
+        5 => {
+            make(kind, out);
+            rex(out);
+            out.extend([0xc1, 0xc0 | op | r, any]);
+        }
+        6 => {
+            make(kind, out);
+            rex(out);
+            match dice.roll(3) {
+                0 => out.extend([0x85, 0xc0 | r << 3 | r]),
+                1 => out.extend([0x83, 0xf8 | r, any]),
+                _ => out.extend([0x39, 0xc0 | s << 3 | r]),
+            }
+            out.extend([0x70 | any & 15, 4, 0x48, 0x8d, 0x40 | r << 3 | s, any]); // jcc over lea
+        }
+        7 => {
+            let k = 1 + dice.roll(7);
+            (0..k).for_each(|_| out.push(0x50 | r));
+            make(kind, out);
+            (0..k).for_each(|i| out.push(0x58 | if i == 0 { r } else { s }));
+        }
+        8 => out.extend([0x48, 0x89, at, any]),
+        9 => out.extend([0x48, 0xff, 0xc0 | any & 8 | r]),
+        10 => out.extend([0x48, 0xf7, 0xd0 | any & 8 | r, 0x0f, 0x90 | any >> 4, 0xc0 | s]),
+        _ => out.extend([0x48, 0x11, 0xc0 | s << 3 | r, 0x48, 0x0f, 0x40 | any & 15, 0xc0 | r << 3 | s]),
+    }
+}
+
+/// Loops long enough that blocks are joined, in slices of all lengths, while the pages they use come and go.
+fn compare_loops(seed: u64) {
+    let mut dice = Dice(seed | 1);
+    let code = looping(&mut dice);
+    let mut sides: Vec<_> = engines().into_iter().map(|e| (e, machine(&code))).collect();
+    for (_, (_, _, cpu)) in &mut sides {
+        cpu.regs[reg::RCX] = 100_000;
+        cpu.regs[reg::RSP] = DATA + 0x1000 + (seed & 0x3f8);
+        cpu.regs[reg::RSI] = DATA + 0xf80 + (seed >> 10 & 63);
+    }
+    for round in 0..60 {
+        let budget = if dice.roll(2) == 0 { 1 + dice.roll(60) } else { 1 + dice.roll(3000) };
+        let (what, page) = (dice.roll(8), DATA + dice.roll(2) * 4096);
+        let mut exits = Vec::new();
+        for (engine, (mem, space, cpu)) in &mut sides {
+            match what {
+                0 => mem.protect(*space, page..page + 4096, RX),
+                1 => mem.protect(*space, page..page + 4096, PageProt::empty()),
+                2 => mem.write(*space, CODE, &code[..4], Privilege::User).unwrap(),
+                _ => mem.protect(*space, DATA..DATA + 0x2000, RWX),
+            }
+            exits.push(engine.run(cpu, mem, *space, cpu.icount + budget));
+        }
+        let (oracle, others) = sides.split_at(1);
+        for (n, (_, (mem, _, cpu))) in others.iter().enumerate() {
+            assert_eq!(exits[0], exits[n + 1], "round {round}, engine {n}");
+            assert_eq!(oracle[0].1.2, *cpu, "round {round}, engine {n}, {:?}", exits[0]);
+            assert!(round % 10 != 0 || digest(&oracle[0].1.0) == digest(mem), "memory, round {round}");
+        }
+    }
+}
+
+/// Numbers at the borders of what is quick: as a double, and as two singles.
+const NUMBERS: [u64; 16] = [
+    0,
+    1 << 63,
+    0x3ff0_0000_3f80_0000,
+    0x4008_0000_4040_0000,
+    0x3fd5_5555_3eaa_aaab,
+    0xc024_0000_c120_0001,
+    0x7fef_ffff_7f7f_ffff,
+    0x7ff0_0000_7f80_0000,
+    0xfff8_0000_ffc0_0000,
+    0x7ff4_0000_7fa0_0000,
+    0x0010_0000_0080_0000,
+    0x0030_0000_0180_0000,
+    0x000f_ffff_007f_ffff,
+    0x0000_0001_0000_0001,
+    0x3ca0_0000_3380_0000,
+    0x7fe0_0000_7f00_0000,
+];
+
+/// Copies of vector registers and scalar operations on them, which may become one: stopped after each instruction and
+/// at faults, in all states of MXCSR, they do what the stepper's portable bodies do one by one.
+#[test]
+fn a_copy_and_the_operation_on_it_are_two_instructions() {
+    let mut dice = Dice(99);
+    let (mut copies, mut faults) = (0, 0);
+    for round in 0..120 {
+        let mut code = Vec::new();
+        for _ in 0..20 {
+            let (to, from) = (dice.roll(4) as u8, dice.roll(4) as u8);
+            let prefix = [0xf2, 0xf3][dice.roll(2) as usize];
+            let op = [0x58, 0x59, 0x5c, 0x5e, 0x58, 0x59, 0x51, 0x5d, 0x5f, 0x5a][dice.roll(10) as usize];
+            code.extend(
+                [[0x66, 0x0f, 0x28, 0xc0 | to << 3 | from], [0x90, 0x0f, 0x28, 0xc0 | to << 3 | from]]
+                    [dice.roll(2) as usize],
+            );
+            // The same register, any, at rsi, at rax.
+            let kinds = [0xc0 | to << 3 | to, 0xc0 | to << 3 | dice.roll(4) as u8, to << 3 | 6, to << 3];
+            let at = if dice.roll(12) == 0 { 3 } else { dice.roll(3) as usize };
+            code.extend([prefix, 0x0f, op, kinds[at]]);
+        }
+        code.extend([0x0f, 0x05]);
+        let control = [0x1fa0, 0x1f80, 0x3fa0, 0x9fe0, 0x0fa0, 0x1da0][dice.roll(6) as usize];
+        let picked: [u64; 9] = std::array::from_fn(|_| {
+            let few = if round % 3 == 0 { 16 } else { 7 };
+            NUMBERS[dice.roll(few) as usize] ^ (dice.roll(2) * (dice.roll(1 << 20) << 2))
+        });
+        let away = [DATA + 0x1ffc, DATA + 0xffc, 0x1000, 1 << 62][dice.roll(4) as usize];
+        let stops: [u64; 10] = std::array::from_fn(|_| 1 + dice.roll(61));
+        for stop in stops.into_iter().chain([FOREVER]) {
+            let mut ends = Vec::new();
+            for mut engine in engines() {
+                let (mut mem, space, mut cpu) = machine(&code);
+                mem.write(space, DATA + 0x100, &picked[8].to_le_bytes(), Privilege::User).unwrap();
+                for (y, v) in cpu.ymm.iter_mut().zip(picked.chunks_exact(2)) {
+                    *y = [v[0], v[1], 5, 6];
+                }
+                cpu.mxcsr = control;
+                cpu.regs[reg::RAX] = away;
+                let exit = engine.run(&mut cpu, &mut mem, space, stop);
+                ends.push((exit, cpu));
+            }
+            for end in &ends[1..] {
+                assert_eq!(*end, ends[0], "round {round}, {stop} instructions of {code:x?}");
+            }
+            copies += usize::from(stop == FOREVER);
+            faults += usize::from(matches!(ends[0].0, Exit::Exception(_)));
+        }
+    }
+    assert!(copies == 120 && faults > 100, "{faults} faults");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn random_programs_run_alike(seed in any::<u64>()) {
         compare(seed);
+    }
+    #[test]
+    fn random_loops_run_alike(seed in any::<u64>()) {
+        compare_loops(seed);
     }
 }

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+
+use emu_core::persist::Shared;
 
 /// An id of an arena: a newtype of `u32`, made by [`id!`].
 pub trait Id: Copy {
@@ -43,7 +44,7 @@ enum Node<T> {
 /// What hangs at a node.
 struct Slots<C> {
     used: usize,
-    slots: [Option<Arc<C>>; WIDTH],
+    slots: [Option<Shared<C>>; WIDTH],
 }
 
 impl<C> Default for Slots<C> {
@@ -77,27 +78,27 @@ impl<T> Node<T> {
         if level == 0 { Node::Leaf(Slots::default()) } else { Node::Inner(Slots::default()) }
     }
 
-    fn insert(&mut self, raw: u32, level: u32, value: T) -> Option<Arc<T>> {
+    fn insert(&mut self, raw: u32, level: u32, value: T) -> Option<Shared<T>> {
         match self {
             Node::Inner(inner) => {
                 let child = &mut inner.slots[slot(raw, level)];
                 inner.used += usize::from(child.is_none());
-                let child = child.get_or_insert_with(|| Arc::new(Node::new(level - 1)));
-                Arc::make_mut(child).insert(raw, level - 1, value)
+                let child = child.get_or_insert_with(|| Shared::new(Node::new(level - 1)));
+                child.own().insert(raw, level - 1, value)
             }
             Node::Leaf(leaf) => {
-                let old = leaf.slots[slot(raw, 0)].replace(Arc::new(value));
+                let old = leaf.slots[slot(raw, 0)].replace(Shared::new(value));
                 leaf.used += usize::from(old.is_none());
                 old
             }
         }
     }
 
-    fn remove(&mut self, raw: u32, level: u32) -> Option<Arc<T>> {
+    fn remove(&mut self, raw: u32, level: u32) -> Option<Shared<T>> {
         match self {
             Node::Inner(inner) => {
                 let place = &mut inner.slots[slot(raw, level)];
-                let child = Arc::make_mut(place.as_mut()?);
+                let child = place.as_mut()?.own();
                 let old = child.remove(raw, level - 1)?;
                 let empty = match child {
                     Node::Inner(inner) => inner.used == 0,
@@ -141,7 +142,7 @@ impl<T> Node<T> {
 
 /// Objects of type `T` by ids of type `K`: a tree of nodes with 32 slots, as high as the largest id needs.
 pub struct Arena<K, T> {
-    root: Option<Arc<Node<T>>>,
+    root: Option<Shared<Node<T>>>,
     /// Levels of the tree.
     height: u32,
     len: usize,
@@ -194,13 +195,13 @@ impl<K: Id, T: Clone> Arena<K, T> {
                 let mut top = Slots::default();
                 top.slots[0] = Some(old);
                 top.used = 1;
-                self.root = Some(Arc::new(Node::Inner(top)));
+                self.root = Some(Shared::new(Node::Inner(top)));
             }
             self.height += 1;
         }
         let level = self.height - 1;
-        let root = self.root.get_or_insert_with(|| Arc::new(Node::new(level)));
-        let old = Arc::make_mut(root).insert(raw, level, value);
+        let root = self.root.get_or_insert_with(|| Shared::new(Node::new(level)));
+        let old = root.own().insert(raw, level, value);
         self.len += usize::from(old.is_none());
     }
     /// The object.
@@ -226,12 +227,12 @@ impl<K: Id, T: Clone> Arena<K, T> {
         if u64::from(raw) >> (BITS * self.height) != 0 {
             return None;
         }
-        let mut node = Arc::make_mut(self.root.as_mut()?);
+        let mut node = self.root.as_mut()?.own();
         let mut level = self.height - 1;
         loop {
             match node {
-                Node::Inner(inner) => node = Arc::make_mut(inner.slots[slot(raw, level)].as_mut()?),
-                Node::Leaf(leaf) => return leaf.slots[slot(raw, 0)].as_mut().map(Arc::make_mut),
+                Node::Inner(inner) => node = inner.slots[slot(raw, level)].as_mut()?.own(),
+                Node::Leaf(leaf) => return leaf.slots[slot(raw, 0)].as_mut().map(Shared::own),
             }
             level = level.wrapping_sub(1);
         }
@@ -242,13 +243,13 @@ impl<K: Id, T: Clone> Arena<K, T> {
         if u64::from(raw) >> (BITS * self.height) != 0 {
             return None;
         }
-        let old = Arc::make_mut(self.root.as_mut()?).remove(raw, self.height - 1)?;
+        let old = self.root.as_mut()?.own().remove(raw, self.height - 1)?;
         self.len -= 1;
         if self.len == 0 {
             self.root = None;
             self.height = 1;
         }
-        Some(Arc::unwrap_or_clone(old))
+        Some(old.into_inner())
     }
     /// Whether the id is in use.
     #[must_use]

@@ -49,7 +49,7 @@ impl Kernel {
     pub fn digests(&self) -> Parts {
         let k = self;
         let mut parts = parts!(k:
-            retired tasks sched irq time config groups waits mms mapped_bytes shm fd_tables files fs_contexts sighands
+            retired tasks sched irq time config groups waits mms mapped_bytes shm fd_tables fd_kin files fs_contexts sighands
             pipes fifos epolls eventfds timerfds inotifies net ipc ttys log sysctls vfs death syscall_counts pids
             last_ran domainname gaps_seen ns_files uffds pidfds fanotifies landlock keys
         );

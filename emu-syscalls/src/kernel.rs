@@ -3,16 +3,16 @@
 //! **Invariant**: plain data and ids; `clone()` is a snapshot whose cost does not grow with the guest. No host handle.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use emu_core::cpu::CpuModel;
 use emu_core::mem::{Memory, SpaceId};
+use emu_core::persist;
 
 use crate::arena::Arena;
 use crate::entry::irq::Irqs;
 use crate::file::epoll::Epolls;
 use crate::file::eventfd::{EventFd, EventFdId};
-use crate::file::fdtable::{FdTable, FdTableId};
+use crate::file::fdtable::{FdTable, FdTableId, KinId};
 use crate::file::inotify::Inotifies;
 use crate::file::pipe::{Pipe, PipeId};
 use crate::file::timerfd::TimerFds;
@@ -23,7 +23,7 @@ use crate::mm::{Mm, MmId};
 use crate::net::Net;
 use crate::observe::Observer;
 use crate::task::pids::Pids;
-use crate::task::sched::{Chaos, Scheduler};
+use crate::task::sched::{Chaos, Choice, Scheduler};
 use crate::task::sighand::{SigHand, SigHandId};
 use crate::task::wait::{WaitKey, WaitQueues};
 use crate::task::{FsContext, FsId, GroupId, Task, TaskId, ThreadGroup};
@@ -48,10 +48,10 @@ pub struct Config {
     pub slice: u64,
     /// uid and gid of the first process.
     pub user: (u32, u32),
-    /// Who runs when is varied by this seed.
+    /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads.
     pub chaos: Option<u64>,
-    /// Who runs when, where it is not as usual: instruction count and task, ascending.
-    pub schedule: Option<Vec<(u64, u32)>>,
+    /// Choices where they are not the usual ones, with their instruction counts, ascending.
+    pub schedule: Option<Vec<(u64, Choice)>>,
 }
 
 impl Default for Config {
@@ -124,6 +124,8 @@ pub struct Kernel {
     pub shm: crate::mm::shm::Segments,
     /// Descriptor tables.
     pub fd_tables: Arena<FdTableId, FdTable>,
+    /// How many tables are kin.
+    pub fd_kin: Arena<KinId, u32>,
     /// Open files.
     pub files: Arena<FileId, OpenFile>,
     /// Working directories, roots and umasks.
@@ -133,7 +135,7 @@ pub struct Kernel {
     /// Pipes.
     pub pipes: Arena<PipeId, Pipe>,
     /// Pipes of FIFOs that are open, by inode key.
-    pub fifos: imbl::OrdMap<u64, PipeId>,
+    pub fifos: persist::OrdMap<u64, PipeId>,
     /// Epoll instances.
     pub epolls: Epolls,
     /// Counters of eventfd.
@@ -141,13 +143,13 @@ pub struct Kernel {
     /// Timers of timerfd.
     pub timerfds: TimerFds,
     /// Files of namespaces, by kind and number.
-    pub ns_files: imbl::OrdMap<(u64, u64), FileId>,
+    pub ns_files: persist::OrdMap<(u64, u64), FileId>,
     /// Userfaultfd instances.
     pub uffds: Arena<crate::file::userfault::UffdId, crate::file::userfault::Uffd>,
     /// Inotify instances.
     pub inotifies: Inotifies,
     /// Processes that have pidfds: how many, and the exit status once the process was waited for.
-    pub pidfds: imbl::OrdMap<crate::task::GroupId, (u32, Option<u32>)>,
+    pub pidfds: persist::OrdMap<crate::task::GroupId, (u32, Option<u32>)>,
     /// Fanotify groups.
     pub fanotifies: crate::file::fanotify::Fanotifies,
     /// Rulesets of Landlock that are open.
@@ -171,7 +173,7 @@ pub struct Kernel {
     /// How the first process died, if a signal of a fault killed it: signal, address, where.
     pub death: Option<String>,
     /// How often each system call was made, by number.
-    pub syscall_counts: Arc<[u64; SYSCALL_NUMBERS]>,
+    pub syscall_counts: persist::Shared<[u64; SYSCALL_NUMBERS]>,
     /// Interrupts and softirqs.
     pub irq: Irqs,
     /// Numbers of tasks.
@@ -215,19 +217,20 @@ impl Kernel {
             mapped_bytes: crate::mm::object::MappedBytes::default(),
             shm: crate::mm::shm::Segments::default(),
             fd_tables: Arena::default(),
+            fd_kin: Arena::default(),
             files: Arena::default(),
             fs_contexts: Arena::default(),
             sighands: Arena::default(),
             pipes: Arena::default(),
-            fifos: imbl::OrdMap::new(),
+            fifos: persist::OrdMap::new(),
             epolls: Epolls::default(),
             eventfds: Arena::default(),
             timerfds: TimerFds::default(),
-            ns_files: imbl::OrdMap::new(),
+            ns_files: persist::OrdMap::new(),
             uffds: Arena::default(),
             inotifies: Inotifies::default(),
             keys: crate::keys::Keys::default(),
-            pidfds: imbl::OrdMap::new(),
+            pidfds: persist::OrdMap::new(),
             fanotifies: crate::file::fanotify::Fanotifies::default(),
             landlock: crate::landlock::Landlock::default(),
             net: Net::default(),
@@ -238,7 +241,7 @@ impl Kernel {
             vfs: Vfs::new(),
             time: Clocks::default(),
             death: None,
-            syscall_counts: Arc::new([0; SYSCALL_NUMBERS]),
+            syscall_counts: persist::Shared::new([0; SYSCALL_NUMBERS]),
             irq: Irqs::default(),
             pids: Pids::default(),
             last_ran: None,

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::ctx::Ctx;
@@ -67,9 +69,9 @@ pub struct Ruleset {
     /// What does not reach out of the domain.
     pub scoped: u64,
     /// Allowed below a file or directory.
-    pub paths: imbl::OrdMap<InodeId, u64>,
+    pub paths: persist::OrdMap<InodeId, u64>,
     /// Allowed on a port.
-    pub ports: imbl::OrdMap<u16, u64>,
+    pub ports: persist::OrdMap<u16, u64>,
 }
 
 /// A ruleset in force.

@@ -35,6 +35,26 @@ TEST(a_line_is_delivered_whole_and_echoed) {
     }
     CHECK_STR(text, "hello\r\n");
 }
+TEST(the_node_of_a_terminal_changes_its_owner_and_mode) {
+    make();
+    struct stat s;
+    char path[32];
+    int number;
+    CHECK_EQ(ioctl(master, TIOCGPTN, &number), 0);
+    snprintf(path, sizeof path, "/dev/pts/%d", number);
+    CHECK_EQ(chmod(path, 0622), 0);
+    CHECK_EQ(chown(path, 7, 8), 0);
+    CHECK_EQ(stat(path, &s), 0);
+    CHECK_EQ(s.st_mode, S_IFCHR | 0622);
+    CHECK_EQ(s.st_uid, 7);
+    CHECK_EQ(s.st_gid, 8);
+    CHECK_EQ(fchmod(slave, 0600), 0);
+    CHECK_EQ(fchown(slave, 9, -1), 0);
+    CHECK_EQ(fstat(slave, &s), 0);
+    CHECK_EQ(s.st_mode, S_IFCHR | 0600);
+    CHECK_EQ(s.st_uid, 9);
+    CHECK_EQ(s.st_gid, 8);
+}
 TEST(erase_and_kill_edit_the_line) {
     make();
     write(master, "abx\177c\n", 6);

@@ -1,5 +1,6 @@
 /* Threads as a C library uses them. */
 #include "t.h"
+#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
 
@@ -213,4 +214,39 @@ TEST(credentials_change_in_all_threads) {
     CHECK(strstr(t_text(path), "Uid:\t1000\t1000\t1000\t1000"));
     handled_by = 1;
     pthread_join(thread, NULL);
+}
+
+static int stopped = 1, stops, acknowledged;
+static volatile int progress;
+static void futex(void *word, int op, int value) { syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0); }
+static void *runs_unless_stopped(void *unused) {
+    (void)unused;
+    while (!go) {
+        if (!__atomic_load_n(&stopped, __ATOMIC_SEQ_CST)) {
+            progress++;
+            continue;
+        }
+        __atomic_store_n(&acknowledged, __atomic_load_n(&stops, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+        futex(&acknowledged, FUTEX_WAKE, 1);
+        futex(&stopped, FUTEX_WAIT, 1);
+    }
+    return NULL;
+}
+/* As a runtime stops the world over and over: who wakes another and stops it again soon afterwards must not keep it from
+ * the processor, though its turn is not over. */
+TEST(a_thread_that_is_let_go_and_soon_stopped_gets_somewhere) {
+    pthread_t t = start(runs_unless_stopped, NULL);
+    while (progress < 1000) {
+        __atomic_store_n(&stopped, 0, __ATOMIC_SEQ_CST);
+        futex(&stopped, FUTEX_WAKE, 1);
+        for (volatile int i = 0; i < 10000; i++) {}
+        int now = __atomic_add_fetch(&stops, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&stopped, 1, __ATOMIC_SEQ_CST);
+        for (int seen; (seen = __atomic_load_n(&acknowledged, __ATOMIC_SEQ_CST)) < now;)
+            futex(&acknowledged, FUTEX_WAIT, seen);
+    }
+    go = 1;
+    __atomic_store_n(&stopped, 0, __ATOMIC_SEQ_CST);
+    futex(&stopped, FUTEX_WAKE, 1);
+    CHECK_EQ(pthread_join(t, NULL), 0);
 }

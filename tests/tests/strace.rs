@@ -1,146 +1,18 @@
 //! `emu strace` against Debian's strace: the same static programs and options, compared line by line.
 //!
-//! What depends on the machine is normalised, and nothing else: addresses, process numbers, times, inode and device numbers,
-//! sizes of random choices. Tasks run in another order on another machine, so lines are compared task by task, with
-//! `<unfinished ...>` and `<... resumed>` put together.
+//! `emu_tests::traces` takes out what depends on the machine. What the scheduler decides differs between native runs too:
+//! ours must equal one of a few of them.
 #![allow(clippy::disallowed_methods, reason = "tests work on the host")]
 #![allow(missing_docs, reason = "tests are named by what they show")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use emu_tests::{emu, fixtures, native, program, run, testbins};
-use regex_lite::{Captures, Regex};
+use emu_tests::{emu, fixtures, native, program, run, testbins, traces};
 
 const STRACE: &str = "/usr/bin/strace";
-
-/// What depends on the machine, as patterns, and what stands for it.
-struct Normal {
-    rules: Vec<(Regex, &'static str)>,
-    /// Where process numbers stand.
-    pids: Vec<Regex>,
-}
-
-impl Normal {
-    fn new() -> Self {
-        let rule = |pattern: &str, with: &'static str| (Regex::new(pattern).expect("a pattern"), with);
-        let rules = vec![
-            // Addresses; short numbers in hexadecimal are flags and offsets, which are the same everywhere.
-            rule(r"\b0x[0-9a-f]{5,}\b", "ADDR"),
-            // Inode and device numbers, sizes of file systems and of memory, load.
-            rule(r"\b(st_ino|stx_ino|d_ino|d_off|st_blocks)=\d+", "$1=N"),
-            rule(r"\b(f_bsize|f_blocks|f_bfree|f_bavail|f_files|f_ffree)=\d+", "$1=N"),
-            rule(r"\b(uptime|totalram|freeram|sharedram|bufferram|procs)=\d+", "$1=N"),
-            rule(r"loads=\[[^]]*\]", "loads=[N]"),
-            rule(r"st_dev=makedev\([^)]*\)", "st_dev=N"),
-            rule(r"(RLIMIT_NPROC, NULL, )\{.*\}", "$1{N}"),
-            // Times and dates.
-            rule(r"\b(tv_sec|tv_nsec|tv_usec|st_[amc]time|st_[amc]time_nsec)=\d+( /\* \S+ \*/)?", "$1=N"),
-            rule(r"\b(si_utime|si_stime|tms_[a-z]+)=\d+( /\* \S+ s \*/)?", "$1=N"),
-            // Random bytes, names of the machine, ports, numbers of pipes and sockets.
-            rule(r#"getrandom\("[^"]*"(\.\.\.)?"#, "getrandom(R"),
-            rule(r#"nodename="[^"]*""#, "nodename=N"),
-            // With -v, the environment in the order in which it was made.
-            rule(r"^(execve\(.*\], )\[.*\]\)", "${1}ENV)"),
-            rule(r"htons\([1-9]\d*\)", "htons(N)"),
-            rule(r"(pipe:\[|socket:\[|UNIX[-A-Z]*:\[|->)\d+", "${1}N"),
-            rule(r"^getppid\(\)( +)= \d+", "getppid() = N"),
-        ];
-        let pids = [
-            r"(si_pid=|\{pid=|parent_tid=\[|l_pid=)(\d+)",
-            r"^((?:kill|tkill|wait4|getpgid|getsid|rt_sigqueueinfo|pidfd_open)\()(\d+)",
-            r"^((?:tgkill|setpgid|rt_tgsigqueueinfo)\()(\d+)",
-            r"^((?:tgkill|setpgid|rt_tgsigqueueinfo)\(\w+, )(\d+)",
-            r"^((?:getpid|gettid|getpgrp|setsid|getpgid|getsid|set_tid_address|clone|clone3|fork|vfork|wait4)\(.*= )(\d+)$",
-            r"^(\[ *\d+\] set_tid_address\(.*= )(\d+)",
-            r"^(set_tid_address\(.*= )(\d+) \(DELAYED\)",
-            r"^(rt_sigreturn\(.*= )(\d+)$",
-            r"^(futex\(ADDR, FUTEX_WAIT_BITSET[A-Z_|]*, )(\d+)",
-        ];
-        let pids = pids.iter().map(|pattern| Regex::new(pattern).expect("a pattern")).collect();
-        Normal { rules, pids }
-    }
-
-    /// One line with what depends on the machine taken out.
-    fn line(&self, line: &str, names: &BTreeMap<String, String>) -> String {
-        let mut line = line.to_owned();
-        for (pattern, with) in &self.rules {
-            line = pattern.replace_all(&line, *with).into_owned();
-        }
-        for pattern in &self.pids {
-            line = pattern
-                .replace_all(&line, |found: &Captures<'_>| {
-                    let number = &found[2];
-                    let other =
-                        if number.len() > 1 || number == "2" || number == "3" { "PID" } else { number };
-                    format!("{}{}", &found[1], names.get(number).map_or(other, String::as_str))
-                })
-                .into_owned();
-        }
-        // Columns depend on the width of what was replaced.
-        let parts: Vec<&str> = line.trim_end().split(" = ").map(str::trim_end).collect();
-        parts.join(" = ")
-    }
-}
-
-/// The lines of a trace by task: `-f -o` puts the number first. Parts of a call are put together.
-fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
-    let mut order: Vec<String> = Vec::new();
-    let mut tasks: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut pending: BTreeMap<String, String> = BTreeMap::new();
-    for line in trace.lines() {
-        // The host's vDSO answers these without a call.
-        if ["time(", "gettimeofday(", "clock_gettime("]
-            .iter()
-            .any(|call| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with(call))
-        {
-            continue;
-        }
-        let (pid, text) = match follow.then(|| line.split_once(' ')).flatten() {
-            Some((pid, text)) if pid.bytes().all(|b| b.is_ascii_digit()) => {
-                (pid.to_owned(), text.trim_start())
-            }
-            _ => (String::new(), line),
-        };
-        if !order.contains(&pid) {
-            order.push(pid.clone());
-        }
-        let lines = tasks.entry(pid.clone()).or_default();
-        if let Some(head) = text.strip_suffix(" <unfinished ...>") {
-            pending.insert(pid, head.to_owned());
-            continue;
-        }
-        if let Some(rest) = text.strip_prefix("<... ") {
-            let tail = rest.split_once(" resumed>").map_or("", |(_, tail)| tail);
-            let head = pending.remove(&pid).unwrap_or_default();
-            lines.push(format!("{head}{tail}"));
-            continue;
-        }
-        lines.push(text.to_owned());
-    }
-    let normal = Normal::new();
-    let mut pids: BTreeMap<String, String> = BTreeMap::new();
-    for (n, pid) in order.iter().enumerate() {
-        pids.insert(pid.clone(), format!("PID{n}"));
-    }
-    // Whether a child ended before its parent waited for it is a matter of timing.
-    for lines in tasks.values_mut() {
-        for at in 1..lines.len() {
-            let waits = lines[at].starts_with("wait") && !lines[at].contains("WNOHANG");
-            if waits && lines[at - 1].starts_with("--- SIGCHLD") {
-                lines.swap(at - 1, at);
-            }
-        }
-    }
-    order
-        .iter()
-        .map(|pid| {
-            tasks.remove(pid).unwrap_or_default().iter().map(|line| normal.line(line, &pids)).collect()
-        })
-        .collect()
-}
 
 /// A static program made from a guest program's source.
 fn guest(name: &str) -> PathBuf {
@@ -163,73 +35,57 @@ fn guest(name: &str) -> PathBuf {
     program
 }
 
+/// The trace of one program, of strace or of ours, in a fresh directory `work` below `dir`.
+fn trace_in(dir: &Path, emulated: bool, options: &[&str], program: &Path, args: &[&str]) -> String {
+    let work = dir.join("work");
+    let _ = std::fs::remove_dir_all(&work);
+    std::fs::create_dir(&work).expect("a fresh directory can be made");
+    fixtures(&work);
+    std::fs::write(work.join("one.c"), "int one(void) { return 1; }\n").expect("a fixture can be written");
+    // Programs print the time of day of a file: two runs are not in one minute.
+    for name in ["a.txt", "tree", "tree/x", "tree/sub"] {
+        let file = std::fs::File::open(work.join(name)).expect("a fixture can be opened");
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        file.set_modified(long_ago).expect("the time of a fixture can be set");
+    }
+    let file = dir.join("trace");
+    let _ = std::fs::remove_file(&file);
+    let mut command = Command::new(if emulated { emu() } else { PathBuf::from(STRACE) });
+    if emulated {
+        command.args(["strace", "--root", "/", "--cwd"]).arg(&work);
+    }
+    for variable in ["PATH=/bin", "HOME=/root", "TERM=xterm", "LANG=C", "TZ=UTC"] {
+        command.args(["-E", variable]);
+    }
+    command.args(options).arg("-o").arg(&file).arg(program).args(args);
+    let _ = run(command, &work, b"");
+    std::fs::read_to_string(&file).unwrap_or_default()
+}
+
 /// Both traces of one program.
-fn traces(options: &[&str], program: &Path, args: &[&str]) -> (String, String) {
+fn both(options: &[&str], program: &Path, args: &[&str]) -> (String, String) {
     let dir = tempfile::tempdir().expect("a fresh directory can be made");
-    let work = dir.path().join("work");
-    let trace = |emulated: bool| {
-        let _ = std::fs::remove_dir_all(&work);
-        std::fs::create_dir(&work).expect("a fresh directory can be made");
-        fixtures(&work);
-        let file = dir.path().join("trace");
-        let _ = std::fs::remove_file(&file);
-        let mut command = if emulated {
-            let mut command = Command::new(emu());
-            command.args(["strace", "--root", "/", "--cwd"]).arg(&work);
-            for (key, value) in
-                [("PATH", "/bin"), ("HOME", "/root"), ("TERM", "xterm"), ("LANG", "C"), ("TZ", "UTC")]
-            {
-                command.arg("-E").arg(format!("{key}={value}"));
-            }
-            command
-        } else {
-            Command::new(STRACE)
-        };
-        command.args(options).arg("-o").arg(&file).arg(program).args(args);
-        let _ = run(command, &work, b"");
-        std::fs::read_to_string(&file).unwrap_or_default()
-    };
+    let trace = |emulated| trace_in(dir.path(), emulated, options, program, args);
     (trace(false), trace(true))
 }
 
-/// When a child ends is up to the scheduler: its SIGCHLD may come before or after any call of the parent.
-fn ends_of_children_last(tasks: Vec<Vec<String>>) -> Vec<Vec<String>> {
-    let is_end = |line: &String| line.starts_with("--- SIGCHLD");
-    tasks
-        .into_iter()
-        .map(|task| {
-            let (mut ends, mut rest): (Vec<_>, Vec<_>) = task.into_iter().partition(is_end);
-            ends.sort();
-            rest.append(&mut ends);
-            rest
-        })
-        .collect()
-}
+/// Native runs that one trace of ours may agree with: what the scheduler decides is not the same each time.
+const TRIES: usize = 6;
 
-/// Says how two traces differ, if they do.
+/// Says how the traces of one program differ, if they do.
 fn difference(options: &[&str], program: &Path, args: &[&str]) -> Option<String> {
-    let (theirs, ours) = traces(options, program, args);
     let follow = options.iter().any(|option| option.starts_with("-f"));
-    let (theirs, ours) = (by_task(&theirs, follow), by_task(&ours, follow));
-    let (theirs, ours) = (ends_of_children_last(theirs), ends_of_children_last(ours));
-    if theirs == ours && !theirs.is_empty() {
-        return None;
-    }
-    let mut text = format!("### strace {} {} {}\n", options.join(" "), program.display(), args.join(" "));
-    for n in 0..theirs.len().max(ours.len()) {
-        let (a, b) = (theirs.get(n), ours.get(n));
-        let empty = Vec::new();
-        let (a, b) = (a.unwrap_or(&empty), b.unwrap_or(&empty));
-        for at in 0..a.len().max(b.len()) {
-            let (x, y) =
-                (a.get(at).map_or("(none)", String::as_str), b.get(at).map_or("(none)", String::as_str));
-            if x != y {
-                text.push_str(&format!("task {n} line {at}:\n  strace: {x}\n  emu:    {y}\n"));
-                break;
-            }
+    let dir = tempfile::tempdir().expect("a fresh directory can be made");
+    let ours = trace_in(dir.path(), true, options, program, args);
+    let mut last = String::new();
+    for _ in 0..TRIES {
+        let theirs = trace_in(dir.path(), false, options, program, args);
+        match traces::difference(&theirs, &ours, follow) {
+            None => return None,
+            Some(text) => last = text,
         }
     }
-    Some(text)
+    Some(format!("### strace {} {} {}\n{last}", options.join(" "), program.display(), args.join(" ")))
 }
 
 const BUSYBOX: &str = "/usr/bin/busybox";
@@ -253,6 +109,7 @@ fn compare(list: &str) {
         let path = match named {
             "busybox" => PathBuf::from(BUSYBOX),
             "bash" => PathBuf::from(BASH),
+            path if path.starts_with('/') => PathBuf::from(path),
             other => guest(other.trim_start_matches("guest:")),
         };
         let args: Vec<&str> = parts.collect();
@@ -287,7 +144,7 @@ fn programs_that_read_and_write_files() {
         | busybox | id
         | busybox | pwd
         | busybox | sleep | 0.1
-        | busybox | date
+        | busybox | date | -u | -d | @1000000000
         ",
     );
 }
@@ -361,6 +218,30 @@ fn processes_threads_and_signals() {
     );
 }
 
+/// Programs with a loader and libraries, of the host itself.
+#[test]
+fn dynamic_programs() {
+    if !native()
+        || program("strace", &["/usr/bin/python3"], "python3").is_none()
+        || program("strace", &["/usr/bin/gcc"], "gcc").is_none()
+    {
+        return;
+    }
+    compare(
+        "
+        | /bin/ls
+        | /bin/ls | -l | --color=never | a.txt | tree
+        -f | /bin/ls | -R | tree
+        -y | /bin/cat | a.txt
+        | /bin/true
+        | /bin/sort | words
+        -f | /bin/sh | -c | /bin/cat a.txt
+        -f | /usr/bin/python3 | -I | -S | -c | print(sum(range(10)))
+        -f | /usr/bin/gcc | -c | -o | one.o | one.c
+        ",
+    );
+}
+
 #[test]
 fn calls_that_are_tampered_with() {
     compare(
@@ -397,11 +278,11 @@ fn statistics_match() {
         ),
         (&["-w", "-c", "-S", "name", "-U", "calls,name"], &["grep", "-r", "o", "tree"]),
     ] {
-        let (theirs, ours) = traces(options, busybox, args);
+        let (theirs, ours) = both(options, busybox, args);
         assert_eq!(counts(&theirs), counts(&ours), "{options:?} {args:?}");
     }
     // With times, all but the times.
-    let (_, ours) = traces(&["-c"], busybox, &["cat", "a.txt"]);
+    let (_, ours) = both(&["-c"], busybox, &["cat", "a.txt"]);
     assert!(ours.starts_with("% time     seconds  usecs/call     calls    errors syscall\n"), "{ours}");
     assert!(ours.contains("\n100.00 "), "{ours}");
 }

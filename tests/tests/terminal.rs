@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use emu_tests::{emu, fixtures, program};
+use emu_tests::{Outcome, assert_replays_as, emu, fixtures, program};
 
 /// What is typed, and what must appear before the next step: up to the prompt, so that what is typed next meets a program
 /// that reads, and is echoed in its place.
@@ -132,9 +132,8 @@ fn compare(program: &Path, args: &[&str], steps: &[Step]) {
         let (output, status) = play(command, &work, steps);
         if under_emu {
             // What was typed is in the recording: it needs no terminal.
-            let replayed = Command::new(emu()).arg("replay").arg(&trace).output().expect("emu can be run");
-            assert_eq!(show(&replayed.stdout), show(&output), "the replay (left) shows something else");
-            assert_eq!(replayed.status.code(), Some(status), "the replay ends otherwise");
+            let recorded = Outcome { stdout: output.clone(), stderr: Vec::new(), status };
+            assert_replays_as(&trace, &recorded, |outcome| show(&[outcome.stdout, outcome.stderr].concat()));
         }
         outcomes.push((
             show(&output),
@@ -158,6 +157,8 @@ fn busybox_sh_is_interactive() {
             ("line\r", "line\r\nline\r\n"),
             ("\x04", "$ "),
             ("echo ready; sleep 50\r", "ready\r\n"),
+            ("\x03", "$ "),
+            ("echo ready; while :; do :; done\r", "ready\r\n"),
             ("\x03", "$ "),
             ("stty size\r", "24 80\r\n$ "),
             ("exit 4\r", ""),

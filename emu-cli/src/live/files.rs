@@ -4,7 +4,7 @@
 //! **Invariant**: every access goes through the `Dir` of its share; nothing is opened by an absolute path after start.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -38,6 +38,18 @@ pub(crate) struct Shares {
 pub(crate) struct Owner {
     pub(crate) host: (u32, u32),
     pub(crate) guest: (u32, u32),
+}
+
+/// Reads from a place in a file: one system call where the host has one for it.
+#[cfg(unix)]
+fn read_at(file: &mut File, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    if buf.is_empty() { Ok(0) } else { cap_std::fs::FileExt::read_at(file, buf, offset) }
+}
+
+#[cfg(not(unix))]
+fn read_at(file: &mut File, buf: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    file.seek(SeekFrom::Start(offset))?;
+    std::io::Read::read(file, buf)
 }
 
 fn errno(error: &std::io::Error) -> Errno {
@@ -100,13 +112,13 @@ impl Shares {
         Ok((&share.dir, path))
     }
 
-    pub(crate) fn stat(&mut self, at: &HostPath) -> Result<HostStat, Errno> {
+    pub(crate) fn file_stat(&mut self, at: &HostPath) -> Result<HostStat, Errno> {
         let (dir, path) = self.locate(at)?;
         let meta = dir.symlink_metadata(path).map_err(|e| errno(&e))?;
         Ok(host_stat(&meta, self.owner))
     }
 
-    pub(crate) fn list(&mut self, at: &HostPath) -> Result<Vec<HostEntry>, Errno> {
+    pub(crate) fn dir_list(&mut self, at: &HostPath) -> Result<Vec<HostEntry>, Errno> {
         let (dir, path) = self.locate(at)?;
         let mut entries = Vec::new();
         for entry in dir.read_dir(path).map_err(|e| errno(&e))? {
@@ -117,13 +129,13 @@ impl Shares {
         Ok(entries)
     }
 
-    pub(crate) fn read_link(&mut self, at: &HostPath) -> Result<Vec<u8>, Errno> {
+    pub(crate) fn link_read(&mut self, at: &HostPath) -> Result<Vec<u8>, Errno> {
         let (dir, path) = self.locate(at)?;
         let target = dir.read_link_contents(path).map_err(|e| errno(&e))?;
         Ok(guest_name(target.as_os_str()))
     }
 
-    pub(crate) fn read(&mut self, at: &HostPath, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
+    pub(crate) fn file_read(&mut self, at: &HostPath, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
         let mut file = match self.open.iter().position(|(path, _)| path == at) {
             Some(index) => self.open.remove(index).ok_or(Errno::EIO)?.1,
             None => {
@@ -132,30 +144,27 @@ impl Shares {
             }
         };
         let mut done = 0;
-        let result = file.seek(SeekFrom::Start(offset)).and_then(|_| {
-            while done < buf.len() {
-                match file.read(&mut buf[done..]) {
-                    Ok(0) => break,
-                    Ok(n) => done += n,
-                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                    Err(e) => return Err(e),
-                }
+        let result = loop {
+            match read_at(&mut file, &mut buf[done..], offset.saturating_add(done as u64)) {
+                Ok(0) => break Ok(()),
+                Ok(n) => done += n,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => break Err(e),
             }
-            Ok(())
-        });
+        };
         self.open.push_front((at.clone(), file));
         self.open.truncate(OPEN_FILES);
         result.map_err(|e| errno(&e))?;
         Ok(done)
     }
 
-    pub(crate) fn write(&mut self, at: &HostPath, offset: u64, data: &[u8]) -> Result<(), Errno> {
+    pub(crate) fn file_write(&mut self, at: &HostPath, offset: u64, data: &[u8]) -> Result<(), Errno> {
         let (dir, path) = self.locate(at)?;
         let mut file = dir.open_with(path, OpenOptions::new().write(true)).map_err(|e| errno(&e))?;
         file.seek(SeekFrom::Start(offset)).and_then(|_| file.write_all(data)).map_err(|e| errno(&e))
     }
 
-    pub(crate) fn change(&mut self, change: &HostChange) -> Result<(), Errno> {
+    pub(crate) fn file_change(&mut self, change: &HostChange) -> Result<(), Errno> {
         self.open.clear();
         let done = match change {
             HostChange::CreateFile(at, mode) => {

@@ -4,10 +4,7 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use emu_syscalls::abi::errno::Errno;
-use emu_syscalls::seam::{
-    Direction, Host, HostChange, HostEntry, HostEvent, HostPath, HostStat, Stream, StreamKind, WindowSize,
-};
+use emu_syscalls::seam::{Direction, Host, HostEvent, Stream};
 
 pub(crate) mod files;
 #[cfg(not(unix))]
@@ -60,39 +57,9 @@ impl Host for LiveHost {
     fn entropy(&mut self, buf: &mut [u8]) {
         getrandom::fill(buf).expect("the host has a source of random numbers");
     }
-    fn stream_kind(&mut self, stream: Stream) -> StreamKind {
-        self.streams.kind(stream)
-    }
-    fn stream_read(&mut self, stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
-        self.streams.read(stream, max)
-    }
-    fn stream_write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
-        self.streams.write(stream, data)
-    }
-    fn stream_ready(&mut self, stream: Stream) -> (bool, bool) {
-        self.streams.ready(stream)
-    }
-    fn window_size(&mut self) -> Option<WindowSize> {
-        self.streams.window_size()
-    }
-    fn file_stat(&mut self, at: &HostPath) -> Result<HostStat, Errno> {
-        self.shares.stat(at)
-    }
-    fn dir_list(&mut self, at: &HostPath) -> Result<Vec<HostEntry>, Errno> {
-        self.shares.list(at)
-    }
-    fn link_read(&mut self, at: &HostPath) -> Result<Vec<u8>, Errno> {
-        self.shares.read_link(at)
-    }
-    fn file_read(&mut self, at: &HostPath, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
-        self.shares.read(at, offset, buf)
-    }
-    fn file_write(&mut self, at: &HostPath, offset: u64, data: &[u8]) -> Result<(), Errno> {
-        self.shares.write(at, offset, data)
-    }
-    fn file_change(&mut self, change: &HostChange) -> Result<(), Errno> {
-        self.shares.change(change)
-    }
+    emu_syscalls::forward_streams!(streams);
+    emu_syscalls::forward_files!(shares);
+
     fn can_signal(&self) -> bool {
         true
     }

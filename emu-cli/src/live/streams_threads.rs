@@ -48,7 +48,7 @@ impl Streams {
         });
     }
 
-    pub(super) fn kind(&self, stream: Stream) -> StreamKind {
+    pub(super) fn stream_kind(&self, stream: Stream) -> StreamKind {
         let terminal = match stream {
             Stream::Stdin => io::stdin().is_terminal(),
             Stream::Stdout => io::stdout().is_terminal(),
@@ -57,7 +57,7 @@ impl Streams {
         if terminal { StreamKind::Terminal } else { StreamKind::Pipe }
     }
 
-    pub(super) fn read(&mut self, _stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
+    pub(super) fn stream_read(&mut self, _stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
         self.start_reading();
         let mut state = self.input.bytes.lock().map_err(|_| Errno::EIO)?;
         if state.0.is_empty() {
@@ -67,7 +67,7 @@ impl Streams {
         Ok(state.0.drain(..take).collect())
     }
 
-    pub(super) fn write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
+    pub(super) fn stream_write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
         let done = match stream {
             Stream::Stdin => return Err(Errno::EBADF),
             Stream::Stdout => io::stdout().write(data).and_then(|n| io::stdout().flush().map(|()| n)),
@@ -78,7 +78,7 @@ impl Streams {
         )
     }
 
-    pub(super) fn ready(&mut self, stream: Stream) -> (bool, bool) {
+    pub(super) fn stream_ready(&mut self, stream: Stream) -> (bool, bool) {
         if stream != Stream::Stdin {
             return (false, true);
         }
@@ -92,7 +92,7 @@ impl Streams {
     }
 
     pub(super) fn poll(&mut self) -> Vec<HostEvent> {
-        if self.reading && self.ready(Stream::Stdin).0 {
+        if self.reading && self.stream_ready(Stream::Stdin).0 {
             vec![HostEvent::Readable(Stream::Stdin)]
         } else {
             Vec::new()

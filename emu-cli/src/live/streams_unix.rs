@@ -103,12 +103,12 @@ impl Streams {
         })
     }
 
-    pub(super) fn kind(&self, stream: Stream) -> StreamKind {
+    pub(super) fn stream_kind(&self, stream: Stream) -> StreamKind {
         self.kinds[index(stream)]
     }
 
-    pub(super) fn read(&mut self, stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
-        if !self.ready(stream).0 {
+    pub(super) fn stream_read(&mut self, stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
+        if !self.stream_ready(stream).0 {
             return Err(Errno::EAGAIN);
         }
         let mut buf = vec![0; max.min(WRITE_MAX)];
@@ -117,20 +117,20 @@ impl Streams {
         Ok(buf)
     }
 
-    pub(super) fn write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
-        let max = match self.kind(stream) {
+    pub(super) fn stream_write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
+        let max = match self.stream_kind(stream) {
             StreamKind::Closed => return Err(Errno::EBADF),
             StreamKind::Pipe => PIPE_BUF,
             _ => WRITE_MAX,
         };
-        if !self.ready(stream).1 {
+        if !self.stream_ready(stream).1 {
             return Err(Errno::EAGAIN);
         }
         rustix::io::write(fd(stream), &data[..data.len().min(max)]).map_err(errno)
     }
 
-    pub(super) fn ready(&mut self, stream: Stream) -> (bool, bool) {
-        match self.kind(stream) {
+    pub(super) fn stream_ready(&mut self, stream: Stream) -> (bool, bool) {
+        match self.stream_kind(stream) {
             StreamKind::File(_) | StreamKind::Closed => (true, true),
             _ => {
                 let fd = fd(stream);
@@ -172,7 +172,7 @@ impl Streams {
                 events.push(*event);
             }
         }
-        if self.kinds[0] == StreamKind::Terminal && self.ready(Stream::Stdin).0 {
+        if self.kinds[0] == StreamKind::Terminal && self.stream_ready(Stream::Stdin).0 {
             events.push(HostEvent::Readable(Stream::Stdin));
         }
         events

@@ -15,13 +15,17 @@ mod zone;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use clap::Parser;
-use emu_syscalls::observe::Watcher;
+use emu_syscalls::machine::Machine;
+use emu_syscalls::observe::{Watch, Watcher};
+use emu_syscalls::seam::Host;
 
 use crate::args::Cli;
 use crate::run;
-use options::Usage;
+use crate::setup::Begun;
+use options::{Options, Usage};
+use output::Output;
 
 const HELP: &str = include_str!("help.txt");
 
@@ -66,19 +70,42 @@ fn traced(args: &[OsString]) -> Result<Result<u8>, Usage> {
     run_args.unset = options.unset.clone();
     let output = output::Output::new(&options)?;
     Ok(run::run_watched(&run_args, move |machine, host, begun| {
-        let watch = options::watch(&options);
-        let watch = if options.follow {
-            watch
-        } else {
-            emu_syscalls::observe::Watch { only: Some(begun.tid), ..watch }
-        };
-        machine.kernel.observer.start(watch);
         machine.kernel.observer.plan = Arc::new(options.plan.clone());
-        let mut tracer = tracer::Tracer::new(options, output, begun.tid);
-        let at = emu_syscalls::seam::Host::stamp(host, machine.kernel.retired);
-        tracer.started(&begun.program, &begun.argv, &begun.envp, at, &machine.kernel);
-        let watcher: Box<dyn Watcher> = Box::new(tracer);
-        machine.watcher = Some(watcher);
+        attach(machine, host, begun, options, output);
         Ok(())
     }))
+}
+
+/// Watches a machine whose first program was started.
+fn attach(machine: &mut Machine, host: &mut dyn Host, begun: &Begun, options: Options, output: Output) {
+    let watch = options::watch(&options);
+    let only = (!options.follow).then_some(begun.tid);
+    machine.kernel.observer.start(Watch { only, ..watch });
+    let mut tracer = tracer::Tracer::new(options, output, begun.tid);
+    let at = host.stamp(machine.kernel.retired);
+    tracer.started(&begun.program, &begun.argv, &begun.envp, at, &machine.kernel);
+    let watcher: Box<dyn Watcher> = Box::new(tracer);
+    machine.watcher = Some(watcher);
+}
+
+/// Watches a machine that replays a recording, with options of strace in one word.
+pub(crate) fn attach_to_replay(
+    machine: &mut Machine,
+    host: &mut dyn Host,
+    begun: &Begun,
+    words: &str,
+) -> Result<()> {
+    let mut typed: Vec<OsString> = words.split_whitespace().map(Into::into).collect();
+    typed.push("--".into());
+    typed.extend(begun.argv.iter().map(|arg| String::from_utf8_lossy(arg).into_owned().into()));
+    let parsed = options::parse(&typed).and_then(|options| {
+        let output = Output::new(&options)?;
+        Ok((options, output))
+    });
+    let (options, output) = parsed.map_err(|Usage { message, .. }| anyhow!("--strace: {message}"))?;
+    if !options.plan.is_empty() {
+        bail!("--strace: a replay cannot be tampered with");
+    }
+    attach(machine, host, begun, options, output);
+    Ok(())
 }

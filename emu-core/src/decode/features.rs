@@ -23,33 +23,51 @@ pub enum Standing {
     Missing(&'static str),
 }
 
+/// The lowest model with each feature, by its number.
+static LOWEST: [Option<CpuModel>; 256] = {
+    use CpuidFeature as F;
+    // What has no bit of CPUID.
+    const PLAIN: [F; 14] = [
+        F::INTEL8086,
+        F::INTEL8086_ONLY,
+        F::INTEL186,
+        F::INTEL286,
+        F::INTEL386,
+        F::INTEL486,
+        F::CPUID,
+        F::RDPMC,
+        F::MULTIBYTENOP,
+        // Hints: without the feature they do nothing.
+        F::CET_IBT,
+        F::CLDEMOTE,
+        F::PREFETCHWT1,
+        F::PREFETCHITI,
+        F::WBNOINVD,
+    ];
+    let mut lowest = [None; 256];
+    let mut i = 0;
+    while i < PLAIN.len() {
+        lowest[PLAIN[i] as usize] = Some(CpuModel::V1);
+        i += 1;
+    }
+    let mut row = FEATURES.len();
+    // The first row that names a feature counts.
+    while row > 0 {
+        row -= 1;
+        let forms = FEATURES[row].forms;
+        let mut form = 0;
+        while form < forms.len() {
+            lowest[forms[form] as usize] = Some(FEATURES[row].from);
+            form += 1;
+        }
+    }
+    lowest
+};
+
 /// The lowest model with a feature; `None`: no model has it.
 #[must_use]
 pub fn lowest(feature: CpuidFeature) -> Option<CpuModel> {
-    use CpuidFeature as F;
-    if let Some(row) = FEATURES.iter().find(|row| row.forms.contains(&feature)) {
-        return Some(row.from);
-    }
-    // What has no bit of CPUID.
-    matches!(
-        feature,
-        F::INTEL8086
-            | F::INTEL8086_ONLY
-            | F::INTEL186
-            | F::INTEL286
-            | F::INTEL386
-            | F::INTEL486
-            | F::CPUID
-            | F::RDPMC
-            | F::MULTIBYTENOP
-            // Hints: without the feature they do nothing.
-            | F::CET_IBT
-            | F::CLDEMOTE
-            | F::PREFETCHWT1
-            | F::PREFETCHITI
-            | F::WBNOINVD
-    )
-    .then_some(CpuModel::V1)
+    LOWEST[feature as usize & 0xff]
 }
 
 /// The lowest model with an instruction form.

@@ -8,7 +8,7 @@ use crate::cpu::reg;
 use crate::exec::flags::{CF, OF};
 use crate::exec::operand::{Im, Me, Ra, Rb};
 use crate::exec::{
-    FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, protect, shift, string, system, xsave,
+    End, FS, GS, OpFn, alu, bits, branch, cpuid, mov, muldiv, protect, shift, string, system, xsave,
 };
 
 use Choice::{Body, Last, Missing, Undefined};
@@ -160,6 +160,9 @@ macro_rules! string {
             .any(|k| matches!(k, OpKind::MemorySegESI | OpKind::MemorySegEDI | OpKind::MemoryESEDI));
         $l.op.b = $l.segment();
         let (rep, ne) = ($l.ins.has_rep_prefix(), $l.ins.has_repne_prefix());
+        if rep || ne {
+            $l.ending = End::Repeat;
+        }
         match (narrow, rep || ne, ne) {
             (false, false, _) => Body(by_width!($w, T => string::string::<string::$O, T, u64>)),
             (true, false, _) => Body(by_width!($w, T => string::string::<string::$O, T, u32>)),
@@ -255,15 +258,21 @@ fn branches(l: &mut Lower<'_>) -> Choice {
     let call = m == M::Call;
     match m {
         M::Jmp | M::Call => match l.kind(0) {
-            OpKind::NearBranch64 if call => {
+            OpKind::NearBranch64 | OpKind::NearBranch16 if !call => {
+                l.ending = End::Jump;
+                Last(branch::jmp)
+            }
+            OpKind::NearBranch64 => {
                 l.op.base = RSP;
+                l.op.imm = l.ins.next_ip();
+                l.ending = End::Call;
                 Last(branch::call)
             }
-            OpKind::NearBranch16 if call => {
+            OpKind::NearBranch16 => {
                 l.op.base = RSP;
+                l.ending = End::Branch;
                 Last(branch::call16)
             }
-            OpKind::NearBranch64 | OpKind::NearBranch16 => Last(branch::jmp),
             OpKind::Memory if l.ins.is_call_far_indirect() || l.ins.is_jmp_far_indirect() => far(l, call),
             OpKind::Register | OpKind::Memory if l.width(0) == 2 => {
                 if !l.is_mem(0) {
@@ -279,25 +288,39 @@ fn branches(l: &mut Lower<'_>) -> Choice {
             OpKind::Register if l.width(0) != 8 => Missing,
             OpKind::Register if call => {
                 l.op.base = RSP;
+                l.op.imm = l.ins.next_ip();
                 Last(branch::call_ind::<Ra>)
             }
             OpKind::Register => Last(branch::jmp_ind::<Ra>),
             OpKind::Memory if l.width(0) != 8 => Missing,
-            OpKind::Memory if call => Last(branch::call_ind::<Me>),
+            OpKind::Memory if call => {
+                l.op.imm = l.ins.next_ip();
+                Last(branch::call_ind::<Me>)
+            }
             OpKind::Memory => Last(branch::jmp_ind::<Me>),
             _ => Missing,
         },
         M::Ret => {
             l.op.base = RSP;
             match l.ins.code() {
-                Code::Retnq | Code::Retnq_imm16 => Last(branch::ret),
+                Code::Retnq | Code::Retnq_imm16 => {
+                    l.ending = End::Return;
+                    Last(branch::ret)
+                }
                 Code::Retnw | Code::Retnw_imm16 => Last(branch::ret16),
                 _ => Missing,
             }
         }
-        M::Jrcxz => Last(branch::jcxz::<u64>),
-        M::Jecxz => Last(branch::jcxz::<u32>),
+        M::Jrcxz => {
+            l.ending = End::Cond { opposite: None, grouped: None };
+            Last(branch::jcxz::<u64>)
+        }
+        M::Jecxz => {
+            l.ending = End::Cond { opposite: None, grouped: None };
+            Last(branch::jcxz::<u32>)
+        }
         _ => {
+            l.ending = End::Cond { opposite: None, grouped: None };
             let code = l.ins.code();
             let narrow = matches!(
                 code,
@@ -434,6 +457,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     if let Some(cc) = condition(l.ins) {
         l.target = l.op.imm;
+        l.ending = End::Cond { opposite: Some(by_cc!(cc ^ 1, C => branch::jcc::<C>)), grouped: None };
         return Last(by_cc!(cc, C => branch::jcc::<C>));
     }
     let m = l.ins.mnemonic();
@@ -453,6 +477,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Neg => unary!(l, Neg),
         M::Not => unary!(l, Not),
         M::Bswap => Body(by_wide!(l.width(0), T => alu::unary::<alu::Bswap, T, Ra>)),
+        M::Lea if l.is_near() => Body(by_wide!(l.width(0), T => mov::lea_near::<T>)),
         M::Lea => Body(by_wide!(l.width(0), T => mov::lea::<T>)),
         M::Movzx => extend(l, false),
         M::Movsx | M::Movsxd => extend(l, true),
@@ -661,15 +686,15 @@ fn system(l: &mut Lower<'_>) -> Choice {
 /// SETcc and CMOVcc.
 fn conditional(l: &mut Lower<'_>) -> Choice {
     let Some(cc) = number(l.ins.condition_code()) else { return Missing };
-    let code = format!("{:?}", l.ins.code());
-    if code.starts_with("Set") {
-        return Body(by_dst!(l.is_mem(0), D => by_cc!(cc, C => mov::setcc::<D, C>)));
+    // With another number of operands it is neither.
+    match l.ins.op_count() {
+        1 => Body(by_dst!(l.is_mem(0), D => by_cc!(cc, C => mov::setcc::<D, C>))),
+        2 => {
+            let (w, mem) = (l.width(0), l.is_mem(1));
+            Body(by_wide!(w, T => by_src!(mem, S => by_cc!(cc, C => mov::cmov::<T, S, C>))))
+        }
+        _ => Missing,
     }
-    if code.starts_with("Cmov") {
-        let (w, mem) = (l.width(0), l.is_mem(1));
-        return Body(by_wide!(w, T => by_src!(mem, S => by_cc!(cc, C => mov::cmov::<T, S, C>))));
-    }
-    Missing
 }
 
 /// MUL, DIV, IDIV, IMUL with one operand.

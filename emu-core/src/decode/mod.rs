@@ -9,16 +9,26 @@
 pub mod features;
 mod forms;
 mod fpu;
+mod group;
 mod int;
 mod mmx;
+mod quiet;
 mod vec;
 mod vecavx;
 mod vecfp;
 
+use std::sync::LazyLock;
+
 use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
 
+use group::Known;
+use quiet::Effect;
+
 use crate::cpu::{CpuModel, Exception};
-use crate::exec::{Block, Ctx, Env, FS, GS, Link, Op, OpFn, TMP, ZERO, branch, mov, system};
+use crate::exec::block::link;
+use crate::exec::{
+    Block, Ctx, EXIT, End, Env, FS, GS, Op, OpFn, Segment, Slot, TMP, ZERO, branch, mov, system,
+};
 use crate::mem::{Access, FrameId, PAGE_SIZE};
 
 /// How bytes are read: as processors of the vendor do that CPUID names.
@@ -50,19 +60,31 @@ pub(crate) struct Lower<'a> {
     pub(crate) before: Option<Op>,
     /// Target of a direct branch.
     pub(crate) target: u64,
+    /// How it ends its block, if it does.
+    pub(crate) ending: End,
+    /// The bodies of [`crate::exec::host`] may be chosen.
+    pub(crate) host: bool,
 }
 
 /// The number of a register as operations name it: a slot, or a byte offset for 8-bit registers.
 pub(crate) fn slot(r: Register) -> u8 {
-    match r {
-        Register::AH => 1,
-        Register::CH => 9,
-        Register::DH => 17,
-        Register::BH => 25,
-        Register::None => ZERO,
-        r if r.is_gpr8() => r.full_register().number() as u8 * 8,
-        r => r.number() as u8,
-    }
+    // Asked several times an instruction, so it is worth a table.
+    static SLOTS: LazyLock<[u8; 256]> = LazyLock::new(|| {
+        let mut slots = [0; 256];
+        for r in Register::values() {
+            slots[r as usize & 0xff] = match r {
+                Register::AH => 1,
+                Register::CH => 9,
+                Register::DH => 17,
+                Register::BH => 25,
+                Register::None => ZERO,
+                r if r.is_gpr8() => r.full_register().number() as u8 * 8,
+                r => r.number() as u8,
+            };
+        }
+        slots
+    });
+    SLOTS[r as usize & 0xff]
 }
 
 impl<'a> Lower<'a> {
@@ -90,7 +112,7 @@ impl<'a> Lower<'a> {
                 _ => {}
             }
         }
-        Lower { ins, op, before, target: 0 }
+        Lower { ins, op, before, target: 0, ending: End::Other, host: false }
     }
 
     /// Kind of operand `i`.
@@ -355,12 +377,15 @@ fn too_long(bytes: &[u8]) -> bool {
 pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> Result<Block, Exception> {
     let mut fetch = Fetch::new(ctx, env, rip)?;
     let mut ops: Vec<Op> = Vec::with_capacity(16);
-    let (mut offset, mut count, mut target, mut ended) = (0, 0, 0, false);
+    let (mut offset, mut count, mut target, mut ending) = (0, 0, 0, End::Fall);
     let mut last: Option<Instruction> = None;
+    let mut effects: Vec<(Effect, Option<OpFn>)> = Vec::with_capacity(16);
+    let mut known: Vec<Known> = Vec::with_capacity(16);
     let mut ins = Instruction::default();
-    let whole = fetch.bytes.clone();
-    let room = whole.len();
-    let mut decoder = Decoder::with_ip(64, &whole, rip, OPTIONS);
+    let mut whole = [0; FETCH];
+    let room = fetch.bytes.len();
+    whole[..room].copy_from_slice(&fetch.bytes);
+    let mut decoder = Decoder::with_ip(64, &whole[..room], rip, OPTIONS);
     while count < max && offset < fetch.room {
         fetch.reach(ctx, env, rip, offset);
         let ip = rip.wrapping_add(offset as u64);
@@ -387,6 +412,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             break;
         }
         let mut l = Lower::new(&ins, count as u8, offset as u16);
+        l.host = ctx.host;
         let short = short || (ins.is_invalid() && too_long(&fetch.bytes[offset..]));
         let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
         let (f, ends) = match choice {
@@ -409,45 +435,84 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             && let (Some(f), Some(op)) = (int::fused(prev, cc), ops.last_mut())
         {
             op.f = f;
+            l.ending = End::Cond { opposite: int::fused(prev, cc ^ 1), grouped: None };
+            if let Some(known) = known.last_mut() {
+                known.cc = Some(cc);
+            }
         } else {
+            let (effect, quiet) = if ends { (Effect::Shows, None) } else { quiet::effect(&l) };
             l.op.f = f;
+            if let Some(before) = &last
+                && let Some(op) = vecfp::copied(before, &l)
+            {
+                // It stands for the copy before it too.
+                ops.pop();
+                l.op = op;
+            }
             ops.extend(l.before);
+            effects.push((effect, quiet));
+            known.push(Known { at: ops.len(), ins, quiet: false, cc: None });
             ops.push(l.op);
         }
         if ends {
             target = l.target;
-            ended = true;
+            ending = l.ending;
             break;
         }
         last = Some(ins);
     }
-    let end = rip.wrapping_add(offset as u64);
-    if !ended {
-        ops.push(Op {
-            f: branch::fall,
-            imm: 0,
-            disp: 0,
-            a: 0,
-            b: 0,
-            base: ZERO,
-            index: ZERO,
-            scale: 0,
-            nth: count as u8,
-            ip: offset as u16,
-        });
+    let mut dead = false;
+    for (known, (effect, quiet)) in known.iter_mut().zip(effects).rev() {
+        if let (true, Some(f)) = (dead, quiet) {
+            ops[known.at].f = f;
+            known.quiet = true;
+        }
+        dead = effect == Effect::Kills || (effect == Effect::Keeps && dead);
     }
-    let crossed = offset > fetch.room;
+    let opposite = group::grouped(&mut ops, &known);
+    if let End::Cond { grouped, .. } = &mut ending {
+        *grouped = opposite;
+    }
+    let end = rip.wrapping_add(offset as u64);
     let first = rip & !0xfff;
+    let mut pages = vec![(first, fetch.frames[0])];
+    if offset > fetch.room {
+        pages.push((first.wrapping_add(PAGE_SIZE), fetch.frames[1]));
+    }
     Ok(Block {
-        ops: ops.into_boxed_slice(),
+        ops: laid_out(&mut ops, ending, target, end),
         count: count as i64,
         rip,
         end,
-        target,
-        frames: if crossed { fetch.frames } else { [fetch.frames[0]; 2] },
-        pages: if crossed { [first, first.wrapping_add(PAGE_SIZE)] } else { [first; 2] },
-        links: [Link::new(), Link::new()],
+        ending,
+        segments: vec![Segment { nth: 0, rip }],
+        pages,
+        seen: (0, 0),
     })
+}
+
+/// The operations of a block with the links that its end asks for.
+fn laid_out(ops: &mut [Op], ending: End, target: u64, end: u64) -> Box<[Slot]> {
+    let to = match ending {
+        End::Jump | End::Cond { .. } | End::Call | End::Branch => Some(target),
+        End::Repeat => Some(end),
+        End::Fall | End::Return | End::Other => None,
+    };
+    if let (Some(_), Some(op)) = (to, ops.last_mut()) {
+        op.scale |= EXIT;
+    }
+    let falls = matches!(ending, End::Fall | End::Cond { .. });
+    // Of its size: shrinking would leave the rest as a splinter.
+    let mut slots = Vec::with_capacity(ops.len() + usize::from(to.is_some()) + 2 * usize::from(falls));
+    slots.extend(ops.iter().map(|&op| Slot { op }));
+    slots.extend(to.map(link));
+    if falls {
+        let f = branch::fall;
+        let (a, b, base, index, scale) = (ZERO, ZERO, ZERO, ZERO, EXIT);
+        slots.push(Slot { op: Op { f, imm: 0, disp: 0, a, b, base, index, scale, nth: 0, ip: 0 } });
+        slots.push(link(end));
+    }
+    slots.into_boxed_slice()
 }
 
 /// The instruction at `rip`, if it can be fetched and decoded.

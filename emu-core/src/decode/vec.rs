@@ -3,7 +3,9 @@
 use iced_x86::{Code, EncodingKind, Mnemonic, OpKind, Register};
 
 use super::{Choice, Lower};
-use crate::exec::operand::{AtBase, Me, Ra};
+#[cfg(target_arch = "x86_64")]
+use crate::exec::host;
+use crate::exec::operand::{AtBase, Me, Ra, Rb};
 use crate::exec::vecint::{LEGACY, VEX128, VEX256};
 use crate::exec::{OpFn, mov, vecavx, vecint, vecmov};
 
@@ -81,9 +83,70 @@ macro_rules! by_enc {
     }};
 }
 
+/// `$h`, which names bodies of `crate::exec::host`, where they may be chosen, `$p` otherwise.
+macro_rules! hosted {
+    ($l:expr, $h:expr, $p:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        let choice = if $l.host { $h } else { $p };
+        #[cfg(not(target_arch = "x86_64"))]
+        let choice = $p;
+        choice
+    }};
+}
+
+/// A body of `crate::exec::host`.
+macro_rules! on_host {
+    ($e:expr) => {
+        // SAFETY: `hosted!` chooses it only where the host has the instructions.
+        unsafe { $crate::exec::host::body($e as $crate::exec::host::HostFn) }
+    };
+}
+
+/// An operation of the host too.
 macro_rules! v2 {
-    ($l:expr, $O:ident) => {
-        Body(by_enc!($l, IN, K => vecint::v2::<vecint::$O, IN, K>))
+    ($l:expr, $O:ty) => {
+        hosted!(
+            $l,
+            Body(by_enc!($l, IN, K => on_host!($crate::exec::host::int::v2::<$O, IN, K>))),
+            Body(by_enc!($l, IN, K => $crate::exec::vecint::v2::<$O, IN, K>))
+        )
+    };
+}
+
+/// One without a counterpart.
+macro_rules! v2_portable {
+    ($l:expr, $O:ty) => {
+        Body(by_enc!($l, IN, K => $crate::exec::vecint::v2::<$O, IN, K>))
+    };
+}
+
+/// `$e` with the constant `$K` for a shift by an immediate: register `b` to `a`.
+macro_rules! by_shift {
+    ($l:expr, $K:ident => $e:expr) => {{
+        let l = &mut *$l;
+        l.op.a = l.reg(0);
+        l.op.b = l.reg(l.ins.op_count() - 2);
+        by_encoding!(encoding(l), $K => $e)
+    }};
+}
+
+/// `$e` with the constant `$K` (encoding).
+macro_rules! by_encoding {
+    ($k:expr, $K:ident => $e:expr) => {
+        match $k {
+            LEGACY => {
+                const $K: u8 = LEGACY;
+                $e as OpFn
+            }
+            VEX128 => {
+                const $K: u8 = VEX128;
+                $e as OpFn
+            }
+            _ => {
+                const $K: u8 = VEX256;
+                $e as OpFn
+            }
+        }
     };
 }
 
@@ -93,16 +156,17 @@ macro_rules! vshift {
         let l = $l;
         if l.is_imm(l.ins.op_count() - 1) && l.ins.op_count() < 4 && !l.is_mem(1) {
             // `op x, imm` or VEX `op x, x, imm`.
-            let k = encoding(l);
-            l.op.a = l.reg(0);
-            l.op.b = l.reg(l.ins.op_count() - 2);
-            Body(match k {
-                LEGACY => vecint::shift_imm::<vecint::$O, LEGACY> as OpFn,
-                VEX128 => vecint::shift_imm::<vecint::$O, VEX128>,
-                _ => vecint::shift_imm::<vecint::$O, VEX256>,
-            })
+            hosted!(
+                l,
+                Body(by_shift!(l, K => on_host!(host::int::shift_imm::<vecint::$O, K>))),
+                Body(by_shift!(l, K => vecint::shift_imm::<vecint::$O, K>))
+            )
         } else {
-            Body(by_enc!(l, IN, K => vecint::shift_reg::<vecint::$O, IN, K>))
+            hosted!(
+                l,
+                Body(by_enc!(l, IN, K => on_host!(host::int::shift_reg::<vecint::$O, IN, K>))),
+                Body(by_enc!(l, IN, K => vecint::shift_reg::<vecint::$O, IN, K>))
+            )
         }
     }};
 }
@@ -113,13 +177,18 @@ macro_rules! whole {
         let l = $l;
         if l.is_mem(0) {
             l.op.b = l.reg(1);
-            Body(match encoding(l) {
-                LEGACY => vecmov::store::<$al, LEGACY> as OpFn,
-                VEX128 => vecmov::store::<$al, VEX128>,
-                _ => vecmov::store::<$al, VEX256>,
-            })
+            let k = encoding(l);
+            hosted!(
+                l,
+                Body(by_encoding!(k, K => on_host!(host::moves::store::<$al, K>))),
+                Body(by_encoding!(k, K => vecmov::store::<$al, K>))
+            )
         } else {
-            Body(by_enc!(l, IN, K => vecmov::load::<IN, $al, K>))
+            hosted!(
+                l,
+                Body(by_enc!(l, IN, K => on_host!(host::moves::load::<IN, $al, K>))),
+                Body(by_enc!(l, IN, K => vecmov::load::<IN, $al, K>))
+            )
         }
     }};
 }
@@ -137,6 +206,17 @@ macro_rules! by_k {
     };
 }
 
+/// The same with a body that is named alike in `vecmov` and in `host::moves`.
+macro_rules! by_k_hosted {
+    ($l:expr, $K:ident => $f:ident::<$($arg:tt),+ $(,)?>) => {
+        hosted!(
+            $l,
+            by_k!($l, $K => on_host!(host::moves::$f::<$($arg),+>)),
+            by_k!($l, $K => vecmov::$f::<$($arg),+>)
+        )
+    };
+}
+
 fn is_xmm(l: &Lower<'_>, i: u32) -> bool {
     l.ins.op_register(i).is_xmm()
 }
@@ -145,17 +225,17 @@ fn is_xmm(l: &Lower<'_>, i: u32) -> bool {
 fn movd(l: &mut Lower<'_>, wide: bool) -> Choice {
     if is_xmm(l, 0) && is_xmm(l, 1) {
         l.op.base = l.reg(1);
-        return Body(by_k!(l, K => vecmov::movq::<K>));
+        return Body(by_k_hosted!(l, K => movq::<K>));
     }
     if is_xmm(l, 0) {
         let mem = l.is_mem(1);
         return Body(match (wide, mem) {
-            (false, false) => by_k!(l, K => vecmov::load_low::<u32, crate::exec::operand::Rb, K>),
-            (false, true) if l.is_near() => by_k!(l, K => vecmov::load_low::<u32, AtBase, K>),
-            (true, true) if l.is_near() => by_k!(l, K => vecmov::load_low::<u64, AtBase, K>),
-            (false, true) => by_k!(l, K => vecmov::load_low::<u32, Me, K>),
-            (true, false) => by_k!(l, K => vecmov::load_low::<u64, crate::exec::operand::Rb, K>),
-            (true, true) => by_k!(l, K => vecmov::load_low::<u64, Me, K>),
+            (false, false) => by_k_hosted!(l, K => load_low::<u32, Rb, K>),
+            (false, true) if l.is_near() => by_k_hosted!(l, K => load_low::<u32, AtBase, K>),
+            (true, true) if l.is_near() => by_k_hosted!(l, K => load_low::<u64, AtBase, K>),
+            (false, true) => by_k_hosted!(l, K => load_low::<u32, Me, K>),
+            (true, false) => by_k_hosted!(l, K => load_low::<u64, Rb, K>),
+            (true, true) => by_k_hosted!(l, K => load_low::<u64, Me, K>),
         });
     }
     Body(match (wide, l.is_mem(0)) {
@@ -178,17 +258,17 @@ fn scalar_move(l: &mut Lower<'_>, wide: bool) -> Choice {
     }
     if l.is_mem(1) {
         return Body(match (wide, l.is_near()) {
-            (true, true) => by_k!(l, K => vecmov::load_low::<u64, AtBase, K>),
-            (false, true) => by_k!(l, K => vecmov::load_low::<u32, AtBase, K>),
-            (true, false) => by_k!(l, K => vecmov::load_low::<u64, Me, K>),
-            (false, false) => by_k!(l, K => vecmov::load_low::<u32, Me, K>),
+            (true, true) => by_k_hosted!(l, K => load_low::<u64, AtBase, K>),
+            (false, true) => by_k_hosted!(l, K => load_low::<u32, AtBase, K>),
+            (true, false) => by_k_hosted!(l, K => load_low::<u64, Me, K>),
+            (false, false) => by_k_hosted!(l, K => load_low::<u32, Me, K>),
         });
     }
     fill(l);
     Body(if wide {
-        by_k!(l, K => vecmov::merge_low::<u64, K>)
+        by_k_hosted!(l, K => merge_low::<u64, K>)
     } else {
-        by_k!(l, K => vecmov::merge_low::<u32, K>)
+        by_k_hosted!(l, K => merge_low::<u32, K>)
     })
 }
 
@@ -199,9 +279,9 @@ fn half_move(l: &mut Lower<'_>, upper: bool) -> Choice {
     }
     fill(l);
     Body(if upper {
-        by_k!(l, K => vecmov::load_half::<1, K>)
+        by_k_hosted!(l, K => load_half::<1, K>)
     } else {
-        by_k!(l, K => vecmov::load_half::<0, K>)
+        by_k_hosted!(l, K => load_half::<0, K>)
     })
 }
 
@@ -218,12 +298,38 @@ fn insert(l: &mut Lower<'_>) -> bool {
 macro_rules! insert {
     ($l:expr, $T:ty) => {{
         let mem = insert($l);
-        Body(if mem {
+        Body(by_in!($l, mem, $T))
+    }};
+}
+
+macro_rules! by_in {
+    ($l:expr, $mem:expr, $T:ty) => {
+        if $mem {
             by_k!($l, K => vecmov::insert::<$T, true, K>)
         } else {
             by_k!($l, K => vecmov::insert::<$T, false, K>)
-        })
-    }};
+        }
+    };
+}
+
+/// PINSRD, PINSRQ by the host: the lane is part of the body.
+#[cfg(target_arch = "x86_64")]
+macro_rules! insert_at {
+    ($l:expr, $T:ty, $mem:expr, $lane:expr, [$($n:literal)+]) => {
+        match ($lane, $mem) {
+            $(
+                ($n, true) => by_k!($l, K => on_host!(host::moves::insert::<$T, $n, true, K>)),
+                ($n, false) => by_k!($l, K => on_host!(host::moves::insert::<$T, $n, false, K>)),
+            )+
+            (_, true) => by_k!($l, K => on_host!(host::moves::insert::<$T, 0, true, K>)),
+            (_, false) => by_k!($l, K => on_host!(host::moves::insert::<$T, 0, false, K>)),
+        }
+    };
+}
+
+/// The load form of MOVDDUP.
+fn movddup_load<const K: u8>(l: &Lower<'_>) -> OpFn {
+    hosted!(l, on_host!(host::moves::movddup_load::<K>), vecmov::movddup_load::<K>)
 }
 
 macro_rules! extract {
@@ -234,7 +340,11 @@ macro_rules! extract {
 
 macro_rules! extend {
     ($l:expr, $T:ty, $W:ty, $s:literal) => {
-        Body(by_enc!($l, IN, K => vecavx::extend::<$T, $W, $s, IN, K>))
+        hosted!(
+            $l,
+            Body(by_enc!($l, IN, K => on_host!(host::moves::extend::<$T, $W, $s, IN, K>))),
+            Body(by_enc!($l, IN, K => vecavx::extend::<$T, $W, $s, IN, K>))
+        )
     };
 }
 
@@ -252,14 +362,19 @@ macro_rules! blendv {
             l.op.base = l.reg(if vex { 2 } else { 1 });
         }
         l.op.imm = u64::from(mask);
-        Body(match (mem, k) {
-            (false, LEGACY) => vecavx::blendv::<$T, false, LEGACY> as OpFn,
-            (true, LEGACY) => vecavx::blendv::<$T, true, LEGACY>,
-            (false, VEX128) => vecavx::blendv::<$T, false, VEX128>,
-            (true, VEX128) => vecavx::blendv::<$T, true, VEX128>,
-            (false, _) => vecavx::blendv::<$T, false, VEX256>,
-            (true, _) => vecavx::blendv::<$T, true, VEX256>,
-        })
+        if mem {
+            hosted!(
+                l,
+                Body(by_encoding!(k, K => on_host!(host::moves::blendv::<$T, true, K>))),
+                Body(by_encoding!(k, K => vecavx::blendv::<$T, true, K>))
+            )
+        } else {
+            hosted!(
+                l,
+                Body(by_encoding!(k, K => on_host!(host::moves::blendv::<$T, false, K>))),
+                Body(by_encoding!(k, K => vecavx::blendv::<$T, false, K>))
+            )
+        }
     }};
 }
 
@@ -268,7 +383,9 @@ pub(super) fn implicit_mask(l: &Lower<'_>) -> u64 {
     if l.kind(0) == iced_x86::OpKind::MemorySegEDI { 0xffff_ffff } else { u64::MAX }
 }
 
-pub(super) use {by_enc, by_k};
+#[cfg(target_arch = "x86_64")]
+pub(super) use on_host;
+pub(super) use {by_enc, by_k, hosted, v2, v2_portable};
 
 pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
@@ -301,15 +418,27 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Movhps | M::Movhpd | M::Vmovhps | M::Vmovhpd => half_move(l, true),
         M::Movlhps | M::Vmovlhps => {
             fill(l);
-            Body(by_k!(l, K => vecmov::movlhps::<K>))
+            Body(by_k_hosted!(l, K => movlhps::<K>))
         }
         M::Movhlps | M::Vmovhlps => {
             fill(l);
-            Body(by_k!(l, K => vecmov::movhlps::<K>))
+            Body(by_k_hosted!(l, K => movhlps::<K>))
         }
-        M::Pmovmskb | M::Vpmovmskb => Body(by_enc!(l, _IN, K => vecmov::pmovmskb::<K>)),
-        M::Movmskps | M::Vmovmskps => Body(by_enc!(l, _IN, K => vecmov::movmskps::<K>)),
-        M::Movmskpd | M::Vmovmskpd => Body(by_enc!(l, _IN, K => vecmov::movmskpd::<K>)),
+        M::Pmovmskb | M::Vpmovmskb => hosted!(
+            l,
+            Body(by_enc!(l, _IN, K => on_host!(host::moves::pmovmskb::<K>))),
+            Body(by_enc!(l, _IN, K => vecmov::pmovmskb::<K>))
+        ),
+        M::Movmskps | M::Vmovmskps => hosted!(
+            l,
+            Body(by_enc!(l, _IN, K => on_host!(host::moves::movmskps::<K>))),
+            Body(by_enc!(l, _IN, K => vecmov::movmskps::<K>))
+        ),
+        M::Movmskpd | M::Vmovmskpd => hosted!(
+            l,
+            Body(by_enc!(l, _IN, K => on_host!(host::moves::movmskpd::<K>))),
+            Body(by_enc!(l, _IN, K => vecmov::movmskpd::<K>))
+        ),
         M::Maskmovdqu | M::Vmaskmovdqu => {
             l.op.a = l.reg(1);
             l.op.b = l.reg(2);
@@ -323,8 +452,16 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Pextrq | M::Vpextrq => extract!(l, u64, u64),
         M::Pinsrb | M::Vpinsrb => insert!(l, u8),
         M::Pinsrw | M::Vpinsrw => insert!(l, u16),
-        M::Pinsrd | M::Vpinsrd => insert!(l, u32),
-        M::Pinsrq | M::Vpinsrq => insert!(l, u64),
+        M::Pinsrd | M::Vpinsrd => {
+            let mem = insert(l);
+            let lane = l.op.imm & 3;
+            Body(hosted!(l, insert_at!(l, u32, mem, lane, [1 2 3]), by_in!(l, mem, u32)))
+        }
+        M::Pinsrq | M::Vpinsrq => {
+            let mem = insert(l);
+            let lane = l.op.imm & 1;
+            Body(hosted!(l, insert_at!(l, u64, mem, lane, [1]), by_in!(l, mem, u64)))
+        }
         M::Insertps | M::Vinsertps => {
             let (mem, _) = fill(l);
             Body(if mem {
@@ -333,9 +470,13 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
                 by_k!(l, K => vecmov::insertps::<false, K>)
             })
         }
-        M::Movddup if l.is_mem(1) => Body(vecmov::movddup_load::<LEGACY>),
-        M::Vmovddup if l.is_mem(1) && encoding(l) == VEX128 => Body(vecmov::movddup_load::<VEX128>),
-        M::Ptest | M::Vptest => Body(by_enc!(l, IN, K => vecmov::ptest::<IN, K>)),
+        M::Movddup if l.is_mem(1) => Body(movddup_load::<LEGACY>(l)),
+        M::Vmovddup if l.is_mem(1) && encoding(l) == VEX128 => Body(movddup_load::<VEX128>(l)),
+        M::Ptest | M::Vptest => hosted!(
+            l,
+            Body(by_enc!(l, IN, K => on_host!(host::moves::ptest::<IN, K>))),
+            Body(by_enc!(l, IN, K => vecmov::ptest::<IN, K>))
+        ),
         M::Pblendvb | M::Vpblendvb => blendv!(l, u8),
         M::Blendvps | M::Vblendvps => blendv!(l, u32),
         M::Blendvpd | M::Vblendvpd => blendv!(l, u64),
@@ -367,76 +508,76 @@ fn lanes(l: &mut Lower<'_>) -> Choice {
         return Missing;
     }
     match l.ins.mnemonic() {
-        M::Pand | M::Vpand | M::Andps | M::Andpd | M::Vandps | M::Vandpd => v2!(l, Pand),
-        M::Por | M::Vpor | M::Orps | M::Orpd | M::Vorps | M::Vorpd => v2!(l, Por),
-        M::Pxor | M::Vpxor | M::Xorps | M::Xorpd | M::Vxorps | M::Vxorpd => v2!(l, Pxor),
-        M::Pandn | M::Vpandn | M::Andnps | M::Andnpd | M::Vandnps | M::Vandnpd => v2!(l, Pandn),
-        M::Paddb | M::Vpaddb => v2!(l, Paddb),
-        M::Paddw | M::Vpaddw => v2!(l, Paddw),
-        M::Paddd | M::Vpaddd => v2!(l, Paddd),
-        M::Paddq | M::Vpaddq => v2!(l, Paddq),
-        M::Psubb | M::Vpsubb => v2!(l, Psubb),
-        M::Psubw | M::Vpsubw => v2!(l, Psubw),
-        M::Psubd | M::Vpsubd => v2!(l, Psubd),
-        M::Psubq | M::Vpsubq => v2!(l, Psubq),
-        M::Paddsb | M::Vpaddsb => v2!(l, Paddsb),
-        M::Paddsw | M::Vpaddsw => v2!(l, Paddsw),
-        M::Paddusb | M::Vpaddusb => v2!(l, Paddusb),
-        M::Paddusw | M::Vpaddusw => v2!(l, Paddusw),
-        M::Psubsb | M::Vpsubsb => v2!(l, Psubsb),
-        M::Psubsw | M::Vpsubsw => v2!(l, Psubsw),
-        M::Psubusb | M::Vpsubusb => v2!(l, Psubusb),
-        M::Psubusw | M::Vpsubusw => v2!(l, Psubusw),
-        M::Pmullw | M::Vpmullw => v2!(l, Pmullw),
-        M::Pmulhw | M::Vpmulhw => v2!(l, Pmulhw),
-        M::Pmulhuw | M::Vpmulhuw => v2!(l, Pmulhuw),
-        M::Pmulhrsw | M::Vpmulhrsw => v2!(l, Pmulhrsw),
-        M::Pmulld | M::Vpmulld => v2!(l, Pmulld),
-        M::Pmuludq | M::Vpmuludq => v2!(l, Pmuludq),
-        M::Pmuldq | M::Vpmuldq => v2!(l, Pmuldq),
-        M::Pmaddwd | M::Vpmaddwd => v2!(l, Pmaddwd),
-        M::Pmaddubsw | M::Vpmaddubsw => v2!(l, Pmaddubsw),
-        M::Psadbw | M::Vpsadbw => v2!(l, Psadbw),
-        M::Pavgb | M::Vpavgb => v2!(l, Pavgb),
-        M::Pavgw | M::Vpavgw => v2!(l, Pavgw),
-        M::Pminub | M::Vpminub => v2!(l, Pminub),
-        M::Pmaxub | M::Vpmaxub => v2!(l, Pmaxub),
-        M::Pminsb | M::Vpminsb => v2!(l, Pminsb),
-        M::Pmaxsb | M::Vpmaxsb => v2!(l, Pmaxsb),
-        M::Pminsw | M::Vpminsw => v2!(l, Pminsw),
-        M::Pmaxsw | M::Vpmaxsw => v2!(l, Pmaxsw),
-        M::Pminuw | M::Vpminuw => v2!(l, Pminuw),
-        M::Pmaxuw | M::Vpmaxuw => v2!(l, Pmaxuw),
-        M::Pminsd | M::Vpminsd => v2!(l, Pminsd),
-        M::Pmaxsd | M::Vpmaxsd => v2!(l, Pmaxsd),
-        M::Pminud | M::Vpminud => v2!(l, Pminud),
-        M::Pmaxud | M::Vpmaxud => v2!(l, Pmaxud),
-        M::Pcmpeqb | M::Vpcmpeqb => v2!(l, Pcmpeqb),
-        M::Pcmpeqw | M::Vpcmpeqw => v2!(l, Pcmpeqw),
-        M::Pcmpeqd | M::Vpcmpeqd => v2!(l, Pcmpeqd),
-        M::Pcmpeqq | M::Vpcmpeqq => v2!(l, Pcmpeqq),
-        M::Pcmpgtb | M::Vpcmpgtb => v2!(l, Pcmpgtb),
-        M::Pcmpgtw | M::Vpcmpgtw => v2!(l, Pcmpgtw),
-        M::Pcmpgtd | M::Vpcmpgtd => v2!(l, Pcmpgtd),
-        M::Pcmpgtq | M::Vpcmpgtq => v2!(l, Pcmpgtq),
-        M::Pabsb | M::Vpabsb => v2!(l, Pabsb),
-        M::Pabsw | M::Vpabsw => v2!(l, Pabsw),
-        M::Pabsd | M::Vpabsd => v2!(l, Pabsd),
-        M::Psignb | M::Vpsignb => v2!(l, Psignb),
-        M::Psignw | M::Vpsignw => v2!(l, Psignw),
-        M::Psignd | M::Vpsignd => v2!(l, Psignd),
-        M::Punpcklbw | M::Vpunpcklbw => v2!(l, Punpcklbw),
-        M::Punpckhbw | M::Vpunpckhbw => v2!(l, Punpckhbw),
-        M::Punpcklwd | M::Vpunpcklwd => v2!(l, Punpcklwd),
-        M::Punpckhwd | M::Vpunpckhwd => v2!(l, Punpckhwd),
-        M::Punpckldq | M::Vpunpckldq | M::Unpcklps | M::Vunpcklps => v2!(l, Punpckldq),
-        M::Punpckhdq | M::Vpunpckhdq | M::Unpckhps | M::Vunpckhps => v2!(l, Punpckhdq),
-        M::Punpcklqdq | M::Vpunpcklqdq | M::Unpcklpd | M::Vunpcklpd => v2!(l, Punpcklqdq),
-        M::Punpckhqdq | M::Vpunpckhqdq | M::Unpckhpd | M::Vunpckhpd => v2!(l, Punpckhqdq),
-        M::Packsswb | M::Vpacksswb => v2!(l, Packsswb),
-        M::Packuswb | M::Vpackuswb => v2!(l, Packuswb),
-        M::Packssdw | M::Vpackssdw => v2!(l, Packssdw),
-        M::Packusdw | M::Vpackusdw => v2!(l, Packusdw),
+        M::Pand | M::Vpand | M::Andps | M::Andpd | M::Vandps | M::Vandpd => v2!(l, vecint::Pand),
+        M::Por | M::Vpor | M::Orps | M::Orpd | M::Vorps | M::Vorpd => v2!(l, vecint::Por),
+        M::Pxor | M::Vpxor | M::Xorps | M::Xorpd | M::Vxorps | M::Vxorpd => v2!(l, vecint::Pxor),
+        M::Pandn | M::Vpandn | M::Andnps | M::Andnpd | M::Vandnps | M::Vandnpd => v2!(l, vecint::Pandn),
+        M::Paddb | M::Vpaddb => v2!(l, vecint::Paddb),
+        M::Paddw | M::Vpaddw => v2!(l, vecint::Paddw),
+        M::Paddd | M::Vpaddd => v2!(l, vecint::Paddd),
+        M::Paddq | M::Vpaddq => v2!(l, vecint::Paddq),
+        M::Psubb | M::Vpsubb => v2!(l, vecint::Psubb),
+        M::Psubw | M::Vpsubw => v2!(l, vecint::Psubw),
+        M::Psubd | M::Vpsubd => v2!(l, vecint::Psubd),
+        M::Psubq | M::Vpsubq => v2!(l, vecint::Psubq),
+        M::Paddsb | M::Vpaddsb => v2!(l, vecint::Paddsb),
+        M::Paddsw | M::Vpaddsw => v2!(l, vecint::Paddsw),
+        M::Paddusb | M::Vpaddusb => v2!(l, vecint::Paddusb),
+        M::Paddusw | M::Vpaddusw => v2!(l, vecint::Paddusw),
+        M::Psubsb | M::Vpsubsb => v2!(l, vecint::Psubsb),
+        M::Psubsw | M::Vpsubsw => v2!(l, vecint::Psubsw),
+        M::Psubusb | M::Vpsubusb => v2!(l, vecint::Psubusb),
+        M::Psubusw | M::Vpsubusw => v2!(l, vecint::Psubusw),
+        M::Pmullw | M::Vpmullw => v2!(l, vecint::Pmullw),
+        M::Pmulhw | M::Vpmulhw => v2!(l, vecint::Pmulhw),
+        M::Pmulhuw | M::Vpmulhuw => v2!(l, vecint::Pmulhuw),
+        M::Pmulhrsw | M::Vpmulhrsw => v2!(l, vecint::Pmulhrsw),
+        M::Pmulld | M::Vpmulld => v2!(l, vecint::Pmulld),
+        M::Pmuludq | M::Vpmuludq => v2!(l, vecint::Pmuludq),
+        M::Pmuldq | M::Vpmuldq => v2!(l, vecint::Pmuldq),
+        M::Pmaddwd | M::Vpmaddwd => v2!(l, vecint::Pmaddwd),
+        M::Pmaddubsw | M::Vpmaddubsw => v2!(l, vecint::Pmaddubsw),
+        M::Psadbw | M::Vpsadbw => v2!(l, vecint::Psadbw),
+        M::Pavgb | M::Vpavgb => v2!(l, vecint::Pavgb),
+        M::Pavgw | M::Vpavgw => v2!(l, vecint::Pavgw),
+        M::Pminub | M::Vpminub => v2!(l, vecint::Pminub),
+        M::Pmaxub | M::Vpmaxub => v2!(l, vecint::Pmaxub),
+        M::Pminsb | M::Vpminsb => v2!(l, vecint::Pminsb),
+        M::Pmaxsb | M::Vpmaxsb => v2!(l, vecint::Pmaxsb),
+        M::Pminsw | M::Vpminsw => v2!(l, vecint::Pminsw),
+        M::Pmaxsw | M::Vpmaxsw => v2!(l, vecint::Pmaxsw),
+        M::Pminuw | M::Vpminuw => v2!(l, vecint::Pminuw),
+        M::Pmaxuw | M::Vpmaxuw => v2!(l, vecint::Pmaxuw),
+        M::Pminsd | M::Vpminsd => v2!(l, vecint::Pminsd),
+        M::Pmaxsd | M::Vpmaxsd => v2!(l, vecint::Pmaxsd),
+        M::Pminud | M::Vpminud => v2!(l, vecint::Pminud),
+        M::Pmaxud | M::Vpmaxud => v2!(l, vecint::Pmaxud),
+        M::Pcmpeqb | M::Vpcmpeqb => v2!(l, vecint::Pcmpeqb),
+        M::Pcmpeqw | M::Vpcmpeqw => v2!(l, vecint::Pcmpeqw),
+        M::Pcmpeqd | M::Vpcmpeqd => v2!(l, vecint::Pcmpeqd),
+        M::Pcmpeqq | M::Vpcmpeqq => v2!(l, vecint::Pcmpeqq),
+        M::Pcmpgtb | M::Vpcmpgtb => v2!(l, vecint::Pcmpgtb),
+        M::Pcmpgtw | M::Vpcmpgtw => v2!(l, vecint::Pcmpgtw),
+        M::Pcmpgtd | M::Vpcmpgtd => v2!(l, vecint::Pcmpgtd),
+        M::Pcmpgtq | M::Vpcmpgtq => v2!(l, vecint::Pcmpgtq),
+        M::Pabsb | M::Vpabsb => v2!(l, vecint::Pabsb),
+        M::Pabsw | M::Vpabsw => v2!(l, vecint::Pabsw),
+        M::Pabsd | M::Vpabsd => v2!(l, vecint::Pabsd),
+        M::Psignb | M::Vpsignb => v2!(l, vecint::Psignb),
+        M::Psignw | M::Vpsignw => v2!(l, vecint::Psignw),
+        M::Psignd | M::Vpsignd => v2!(l, vecint::Psignd),
+        M::Punpcklbw | M::Vpunpcklbw => v2!(l, vecint::Punpcklbw),
+        M::Punpckhbw | M::Vpunpckhbw => v2!(l, vecint::Punpckhbw),
+        M::Punpcklwd | M::Vpunpcklwd => v2!(l, vecint::Punpcklwd),
+        M::Punpckhwd | M::Vpunpckhwd => v2!(l, vecint::Punpckhwd),
+        M::Punpckldq | M::Vpunpckldq | M::Unpcklps | M::Vunpcklps => v2!(l, vecint::Punpckldq),
+        M::Punpckhdq | M::Vpunpckhdq | M::Unpckhps | M::Vunpckhps => v2!(l, vecint::Punpckhdq),
+        M::Punpcklqdq | M::Vpunpcklqdq | M::Unpcklpd | M::Vunpcklpd => v2!(l, vecint::Punpcklqdq),
+        M::Punpckhqdq | M::Vpunpckhqdq | M::Unpckhpd | M::Vunpckhpd => v2!(l, vecint::Punpckhqdq),
+        M::Packsswb | M::Vpacksswb => v2!(l, vecint::Packsswb),
+        M::Packuswb | M::Vpackuswb => v2!(l, vecint::Packuswb),
+        M::Packssdw | M::Vpackssdw => v2!(l, vecint::Packssdw),
+        M::Packusdw | M::Vpackusdw => v2!(l, vecint::Packusdw),
         M::Psllw | M::Vpsllw => vshift!(l, Psllw),
         M::Pslld | M::Vpslld => vshift!(l, Pslld),
         M::Psllq | M::Vpsllq => vshift!(l, Psllq),
@@ -447,28 +588,28 @@ fn lanes(l: &mut Lower<'_>) -> Choice {
         M::Psrad | M::Vpsrad => vshift!(l, Psrad),
         M::Pslldq | M::Vpslldq => vshift!(l, Pslldq),
         M::Psrldq | M::Vpsrldq => vshift!(l, Psrldq),
-        M::Pshufd | M::Vpshufd => v2!(l, Pshufd),
-        M::Pshuflw | M::Vpshuflw => v2!(l, Pshuflw),
-        M::Pshufhw | M::Vpshufhw => v2!(l, Pshufhw),
-        M::Shufps | M::Vshufps => v2!(l, Shufps),
-        M::Shufpd => v2!(l, Shufpd),
-        M::Pshufb | M::Vpshufb => v2!(l, Pshufb),
-        M::Palignr | M::Vpalignr => v2!(l, Palignr),
-        M::Pblendw | M::Vpblendw => v2!(l, Pblendw),
-        M::Blendps => v2!(l, Blendps),
-        M::Blendpd => v2!(l, Blendpd),
-        M::Phaddw | M::Vphaddw => v2!(l, Phaddw),
-        M::Phsubw | M::Vphsubw => v2!(l, Phsubw),
-        M::Phaddsw | M::Vphaddsw => v2!(l, Phaddsw),
-        M::Phsubsw | M::Vphsubsw => v2!(l, Phsubsw),
-        M::Phaddd | M::Vphaddd => v2!(l, Phaddd),
-        M::Phsubd | M::Vphsubd => v2!(l, Phsubd),
-        M::Phminposuw | M::Vphminposuw => v2!(l, Phminposuw),
-        M::Mpsadbw => v2!(l, Mpsadbw),
-        M::Movddup => v2!(l, Movddup),
-        M::Vmovddup => v2!(l, Movddup),
-        M::Movsldup | M::Vmovsldup => v2!(l, Movsldup),
-        M::Movshdup | M::Vmovshdup => v2!(l, Movshdup),
+        M::Pshufd | M::Vpshufd => v2!(l, vecint::Pshufd),
+        M::Pshuflw | M::Vpshuflw => v2_portable!(l, vecint::Pshuflw),
+        M::Pshufhw | M::Vpshufhw => v2_portable!(l, vecint::Pshufhw),
+        M::Shufps | M::Vshufps => v2!(l, vecint::Shufps),
+        M::Shufpd => v2!(l, vecint::Split<vecint::Shufpd, 2>),
+        M::Pshufb | M::Vpshufb => v2!(l, vecint::Pshufb),
+        M::Palignr | M::Vpalignr => v2!(l, vecint::Palignr),
+        M::Pblendw | M::Vpblendw => v2!(l, vecint::Pblendw),
+        M::Blendps => v2!(l, vecint::Split<vecint::Blendps, 4>),
+        M::Blendpd => v2!(l, vecint::Split<vecint::Blendpd, 2>),
+        M::Phaddw | M::Vphaddw => v2!(l, vecint::Phaddw),
+        M::Phsubw | M::Vphsubw => v2!(l, vecint::Phsubw),
+        M::Phaddsw | M::Vphaddsw => v2!(l, vecint::Phaddsw),
+        M::Phsubsw | M::Vphsubsw => v2!(l, vecint::Phsubsw),
+        M::Phaddd | M::Vphaddd => v2!(l, vecint::Phaddd),
+        M::Phsubd | M::Vphsubd => v2!(l, vecint::Phsubd),
+        M::Phminposuw | M::Vphminposuw => v2_portable!(l, vecint::Phminposuw),
+        M::Mpsadbw => v2_portable!(l, vecint::Mpsadbw),
+        M::Movddup => v2!(l, vecint::Movddup),
+        M::Vmovddup => v2!(l, vecint::Movddup),
+        M::Movsldup | M::Vmovsldup => v2!(l, vecint::Movsldup),
+        M::Movshdup | M::Vmovshdup => v2!(l, vecint::Movshdup),
         _ => Missing,
     }
 }

@@ -4,31 +4,41 @@
 use iced_x86::{Code, Mnemonic, OpKind, Register};
 
 use super::forms::by_long;
-use super::vec::{by_enc, by_k, encoding, fill};
+#[cfg(target_arch = "x86_64")]
+use super::vec::on_host;
+use super::vec::{by_enc, by_k, encoding, fill, hosted, v2, v2_portable};
 use super::{Choice, Lower, segment, slot};
 use crate::exec::fpops::{D, S};
+#[cfg(target_arch = "x86_64")]
+use crate::exec::host;
 use crate::exec::vecfma::{self, fma_imm};
 use crate::exec::vecint::{self, LEGACY, VEX128, VEX256};
 use crate::exec::{OpFn, ZERO, crypto, vecavx, vecstr};
 
 use Choice::{Body, Missing};
 
-macro_rules! v2 {
-    ($l:expr, $O:ty) => {
-        Body(by_enc!($l, IN, K => vecint::v2::<$O, IN, K>))
-    };
-}
-
 macro_rules! wide {
     ($l:expr, $O:ident) => {{
         let (mem, _) = fill($l);
-        Body(if mem { vecavx::wide::<vecavx::$O, true> as OpFn } else { vecavx::wide::<vecavx::$O, false> })
+        Body(hosted!(
+            $l,
+            if mem {
+                on_host!(host::int::wide::<vecavx::$O, true>)
+            } else {
+                on_host!(host::int::wide::<vecavx::$O, false>)
+            },
+            if mem { vecavx::wide::<vecavx::$O, true> as OpFn } else { vecavx::wide::<vecavx::$O, false> }
+        ))
     }};
 }
 
 macro_rules! broadcast {
     ($l:expr, $T:ty) => {
-        Body(by_enc!($l, IN, K => vecavx::broadcast::<$T, IN, K>))
+        hosted!(
+            $l,
+            Body(by_enc!($l, IN, K => on_host!(host::moves::broadcast::<$T, IN, K>))),
+            Body(by_enc!($l, IN, K => vecavx::broadcast::<$T, IN, K>))
+        )
     };
 }
 
@@ -108,25 +118,48 @@ macro_rules! string {
     }};
 }
 
+/// A packed multiply-add of the host; those that alternate are left to the portable body.
+#[cfg(target_arch = "x86_64")]
+macro_rules! fma_on_host {
+    ($F:ty, $order:literal, $imm:expr, $mem:expr, $k:expr, $portable:expr) => {{
+        const NEGATE: u64 = $imm & 3;
+        if $imm & fma_imm::ALTERNATE != 0 {
+            $portable
+        } else if $mem {
+            by_vex!($k, K => on_host!(host::float::fused_packed::<$F, $order, NEGATE, true, K>))
+        } else {
+            by_vex!($k, K => on_host!(host::float::fused_packed::<$F, $order, NEGATE, false, K>))
+        }
+    }};
+}
+
 macro_rules! fma {
     ($l:expr, $order:literal, $F:ty, packed, $imm:expr) => {{
         let (mem, k) = fill($l);
         $l.op.imm = $imm;
-        Body(match (mem, k) {
-            (false, VEX256) => vecfma::packed::<$F, $order, false, VEX256> as OpFn,
-            (true, VEX256) => vecfma::packed::<$F, $order, true, VEX256>,
-            (false, _) => vecfma::packed::<$F, $order, false, VEX128>,
-            (true, _) => vecfma::packed::<$F, $order, true, VEX128>,
-        })
+        let portable = if mem {
+            by_vex!(k, K => vecfma::packed::<$F, $order, true, K>)
+        } else {
+            by_vex!(k, K => vecfma::packed::<$F, $order, false, K>)
+        };
+        Body(hosted!($l, fma_on_host!($F, $order, $imm, mem, k, portable), portable))
     }};
     ($l:expr, $order:literal, $F:ty, scalar, $imm:expr) => {{
         let (mem, _) = fill($l);
         $l.op.imm = $imm;
-        Body(if mem {
-            vecfma::scalar::<$F, $order, true> as OpFn
-        } else {
-            vecfma::scalar::<$F, $order, false>
-        })
+        Body(hosted!(
+            $l,
+            if mem {
+                on_host!(host::float::fused_scalar::<$F, $order, { $imm & 3 }, true>)
+            } else {
+                on_host!(host::float::fused_scalar::<$F, $order, { $imm & 3 }, false>)
+            },
+            if mem {
+                vecfma::scalar::<$F, $order, true> as OpFn
+            } else {
+                vecfma::scalar::<$F, $order, false>
+            }
+        ))
     }};
 }
 
@@ -194,7 +227,7 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Vblendps => v2!(l, vecint::Split<vecint::Blendps, 4>),
         M::Vblendpd => v2!(l, vecint::Split<vecint::Blendpd, 2>),
         M::Vpblendd => v2!(l, vecint::Split<vecint::Blendps, 4>),
-        M::Vmpsadbw => v2!(l, vecint::Split<vecint::Mpsadbw, 3>),
+        M::Vmpsadbw => v2_portable!(l, vecint::Split<vecint::Mpsadbw, 3>),
         M::Vpsllvd => v2!(l, vecint::Vpsllvd),
         M::Vpsllvq => v2!(l, vecint::Vpsllvq),
         M::Vpsrlvd => v2!(l, vecint::Vpsrlvd),
@@ -205,18 +238,39 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Vperm2f128 | M::Vperm2i128 => wide!(l, Vperm2),
         M::Vinsertf128 | M::Vinserti128 => {
             let (mem, _) = fill(l);
-            Body(if mem { vecavx::insert128::<true> as OpFn } else { vecavx::insert128::<false> })
+            Body(hosted!(
+                l,
+                match (mem, l.op.imm & 1 != 0) {
+                    (false, false) => on_host!(host::moves::insert128::<false, false>),
+                    (false, true) => on_host!(host::moves::insert128::<true, false>),
+                    (true, false) => on_host!(host::moves::insert128::<false, true>),
+                    (true, true) => on_host!(host::moves::insert128::<true, true>),
+                },
+                if mem { vecavx::insert128::<true> as OpFn } else { vecavx::insert128::<false> }
+            ))
         }
         M::Vextractf128 | M::Vextracti128 => {
             l.op.b = l.reg(1);
-            Body(if l.is_mem(0) { vecavx::extract128::<true> as OpFn } else { vecavx::extract128::<false> })
+            let mem = l.is_mem(0);
+            Body(hosted!(
+                l,
+                match (mem, l.op.imm & 1 != 0) {
+                    (false, false) => on_host!(host::moves::extract128::<false, false>),
+                    (false, true) => on_host!(host::moves::extract128::<true, false>),
+                    (true, false) => on_host!(host::moves::extract128::<false, true>),
+                    (true, true) => on_host!(host::moves::extract128::<true, true>),
+                },
+                if mem { vecavx::extract128::<true> as OpFn } else { vecavx::extract128::<false> }
+            ))
         }
         M::Vpbroadcastb => broadcast!(l, u8),
         M::Vpbroadcastw => broadcast!(l, u16),
         M::Vpbroadcastd | M::Vbroadcastss => broadcast!(l, u32),
         M::Vpbroadcastq | M::Vbroadcastsd => broadcast!(l, u64),
-        M::Vbroadcastf128 | M::Vbroadcasti128 => Body(vecavx::broadcast128),
-        M::Vzeroupper => Body(vecavx::zero::<false>),
+        M::Vbroadcastf128 | M::Vbroadcasti128 => {
+            Body(hosted!(l, on_host!(host::moves::broadcast128), vecavx::broadcast128))
+        }
+        M::Vzeroupper => Body(hosted!(l, on_host!(host::moves::zero_upper), vecavx::zero::<false>)),
         M::Vzeroall => Body(vecavx::zero::<true>),
         M::Vmaskmovps | M::Vpmaskmovd => masked!(l, u32),
         M::Vmaskmovpd | M::Vpmaskmovq => masked!(l, u64),
@@ -269,8 +323,8 @@ fn crypto(l: &mut Lower<'_>) -> Choice {
         M::Aesenclast | M::Vaesenclast => v2!(l, crypto::Aesenclast),
         M::Aesdec | M::Vaesdec => v2!(l, crypto::Aesdec),
         M::Aesdeclast | M::Vaesdeclast => v2!(l, crypto::Aesdeclast),
-        M::Aesimc | M::Vaesimc => v2!(l, crypto::Aesimc),
-        M::Aeskeygenassist | M::Vaeskeygenassist => v2!(l, crypto::Aeskeygenassist),
+        M::Aesimc | M::Vaesimc => v2_portable!(l, crypto::Aesimc),
+        M::Aeskeygenassist | M::Vaeskeygenassist => v2_portable!(l, crypto::Aeskeygenassist),
         M::Pclmulqdq | M::Vpclmulqdq => v2!(l, crypto::Pclmulqdq),
         M::Sha1nexte => sha!(l, Sha1nexte),
         M::Sha1msg1 => sha!(l, Sha1msg1),

@@ -1,31 +1,73 @@
 //! The instruction table, floating-point vector part.
 
-use iced_x86::Mnemonic;
+use iced_x86::{Instruction, Mnemonic, OpKind};
 
 use super::forms::by_long;
-use super::vec::{by_enc, by_k, encoding, fill};
-use super::{Choice, Lower};
+#[cfg(target_arch = "x86_64")]
+use super::vec::on_host;
+use super::vec::{by_enc, by_k, encoding, fill, hosted};
+use super::{Choice, Lower, slot};
 use crate::exec::fpops::{self, D, S};
+#[cfg(target_arch = "x86_64")]
+use crate::exec::host;
 use crate::exec::vecint::{LEGACY, VEX128, VEX256};
-use crate::exec::{OpFn, vecfp};
+use crate::exec::{Op, OpFn, vecfp};
 
 use Choice::{Body, Missing};
 
+/// Packed operations; `portable`: without a counterpart of the host.
 macro_rules! packed {
-    ($l:expr, $O:ident, $F:ty) => {
+    ($l:expr, $O:ident, $F:ty, portable) => {
         Body(by_enc!($l, IN, K => vecfp::packed::<fpops::$O, $F, IN, K>))
+    };
+    ($l:expr, $O:ident, $F:ty) => {
+        hosted!(
+            $l,
+            Body(by_enc!($l, IN, K => on_host!(host::float::packed::<fpops::$O, $F, IN, K>))),
+            packed!($l, $O, $F, portable)
+        )
+    };
+}
+
+/// `$e` with the constants `$M` (source in memory) and `$K` for an operation on the low lane.
+macro_rules! by_low {
+    ($l:expr, $M:ident, $K:ident => $e:expr) => {{
+        let (mem, _) = fill($l);
+        if mem {
+            const $M: bool = true;
+            by_k!($l, $K => $e)
+        } else {
+            const $M: bool = false;
+            by_k!($l, $K => $e)
+        }
+    }};
+}
+
+/// `$e` with the constant `$M`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! by_mem {
+    ($mem:expr, $M:ident => $e:expr) => {
+        if $mem {
+            const $M: bool = true;
+            $e as OpFn
+        } else {
+            const $M: bool = false;
+            $e as OpFn
+        }
     };
 }
 
 macro_rules! scalar {
-    ($l:expr, $O:ident, $F:ty) => {{
-        let (mem, _) = fill($l);
-        Body(if mem {
-            by_k!($l, K => vecfp::scalar::<fpops::$O, $F, true, K>)
-        } else {
-            by_k!($l, K => vecfp::scalar::<fpops::$O, $F, false, K>)
-        })
-    }};
+    ($l:expr, $O:ident, $F:ty, portable) => {
+        Body(by_low!($l, IN, K => vecfp::scalar::<fpops::$O, $F, IN, K>))
+    };
+    ($l:expr, $O:ident, $F:ty) => {
+        hosted!(
+            $l,
+            Body(by_low!($l, IN, K => on_host!(host::float::scalar::<fpops::$O, $F, IN, K>))),
+            scalar!($l, $O, $F, portable)
+        )
+    };
 }
 
 macro_rules! comis {
@@ -64,6 +106,13 @@ macro_rules! by_src_low {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
+macro_rules! host_from_int {
+    ($T:ident, $F:ty, $I:ident, $K:ident) => {
+        on_host!(host::float::from_int::<$T, $F, $I, $K>)
+    };
+}
+
 /// CVTSI2SS and its kin: `index` names the vector source, so a memory operand keeps to its base.
 macro_rules! from_int {
     ($l:expr, $F:ty) => {{
@@ -78,14 +127,21 @@ macro_rules! from_int {
             l.op.b = l.reg(n - 1);
         }
         l.op.index = first;
-        Body(by_k!(l, K => by_long!(w, T => by_src_low!(mem, I => vecfp::from_int::<T, $F, I, K>))))
+        hosted!(
+            l,
+            Body(by_k!(l, K => by_long!(w, T => by_src_low!(mem, I => host_from_int!(T, $F, I, K))))),
+            Body(by_k!(l, K => by_long!(w, T => by_src_low!(mem, I => vecfp::from_int::<T, $F, I, K>))))
+        )
     }};
 }
 
 macro_rules! two {
     ($l:expr, $f:ident) => {{
-        let (mem, _) = fill($l);
-        Body(if mem { by_k!($l, K => vecfp::$f::<true, K>) } else { by_k!($l, K => vecfp::$f::<false, K>) })
+        hosted!(
+            $l,
+            Body(by_low!($l, IN, K => on_host!(host::float::$f::<IN, K>))),
+            Body(by_low!($l, IN, K => vecfp::$f::<IN, K>))
+        )
     }};
 }
 
@@ -126,14 +182,14 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
             compare(l)
         }
         M::Vcmpps | M::Vcmppd | M::Vcmpss | M::Vcmpsd => compare(l),
-        M::Roundps | M::Vroundps => packed!(l, Round_, S),
-        M::Roundpd | M::Vroundpd => packed!(l, Round_, D),
-        M::Roundss | M::Vroundss => scalar!(l, Round_, S),
-        M::Roundsd | M::Vroundsd => scalar!(l, Round_, D),
-        M::Rcpps | M::Vrcpps => packed!(l, Rcp, S),
-        M::Rcpss | M::Vrcpss => scalar!(l, Rcp, S),
-        M::Rsqrtps | M::Vrsqrtps => packed!(l, Rsqrt, S),
-        M::Rsqrtss | M::Vrsqrtss => scalar!(l, Rsqrt, S),
+        M::Roundps | M::Vroundps => packed!(l, Round_, S, portable),
+        M::Roundpd | M::Vroundpd => packed!(l, Round_, D, portable),
+        M::Roundss | M::Vroundss => scalar!(l, Round_, S, portable),
+        M::Roundsd | M::Vroundsd => scalar!(l, Round_, D, portable),
+        M::Rcpps | M::Vrcpps => packed!(l, Rcp, S, portable),
+        M::Rcpss | M::Vrcpss => scalar!(l, Rcp, S, portable),
+        M::Rsqrtps | M::Vrsqrtps => packed!(l, Rsqrt, S, portable),
+        M::Rsqrtss | M::Vrsqrtss => scalar!(l, Rsqrt, S, portable),
         M::Haddps | M::Vhaddps => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Add, S, IN, K>)),
         M::Haddpd | M::Vhaddpd => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Add, D, IN, K>)),
         M::Hsubps | M::Vhsubps => Body(by_enc!(l, IN, K => vecfp::horizontal::<fpops::Sub, S, IN, K>)),
@@ -167,9 +223,43 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
 fn compare(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
-        M::Cmpps | M::Vcmpps => packed!(l, Cmp, S),
-        M::Cmppd | M::Vcmppd => packed!(l, Cmp, D),
-        M::Cmpss | M::Vcmpss => scalar!(l, Cmp, S),
-        _ => scalar!(l, Cmp, D),
+        M::Cmpps | M::Vcmpps => packed!(l, Cmp, S, portable),
+        M::Cmppd | M::Vcmppd => packed!(l, Cmp, D, portable),
+        M::Cmpss | M::Vcmpss => scalar!(l, Cmp, S, portable),
+        _ => scalar!(l, Cmp, D, portable),
     }
+}
+
+/// The operation that stands for a copy of a register and the scalar operation on it, if these two are such.
+pub(super) fn copied(copy: &Instruction, l: &Lower<'_>) -> Option<Op> {
+    use Mnemonic as M;
+    let copies = matches!(copy.mnemonic(), M::Movapd | M::Movaps) && copy.op1_kind() == OpKind::Register;
+    let mem = l.is_mem(1);
+    if !(l.host
+        && copies
+        && copy.op0_kind() == OpKind::Register
+        && l.before.is_none()
+        && l.ins.op_count() == 2)
+        || copy.op0_register() != l.ins.op_register(0)
+    {
+        return None;
+    }
+    let f: Option<OpFn> = hosted!(
+        l,
+        match l.ins.mnemonic() {
+            M::Addsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Add, D, IN>))),
+            M::Subsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Sub, D, IN>))),
+            M::Mulsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Mul, D, IN>))),
+            M::Divsd => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Div, D, IN>))),
+            M::Addss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Add, S, IN>))),
+            M::Subss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Sub, S, IN>))),
+            M::Mulss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Mul, S, IN>))),
+            M::Divss => Some(by_mem!(mem, IN => on_host!(host::float::copied::<fpops::Div, S, IN>))),
+            _ => None,
+        },
+        None
+    );
+    let from = slot(copy.op1_register());
+    let source = if !mem && l.op.base == l.op.a { from } else { l.op.base };
+    f.map(|f| Op { f, b: from, base: source, ..l.op })
 }

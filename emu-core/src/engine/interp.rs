@@ -1,24 +1,28 @@
-//! The fast interpreter: decoded blocks, cached by the frame that holds their bytes, chained to each other.
+//! The fast interpreter: decoded blocks, cached by the frame that holds their bytes, chained to each other, and joined
+//! where one is seen to follow another.
 //!
 //! Key type: [`Interp`]. Neighbours: [`crate::decode::build`] makes blocks, [`crate::exec`] runs them.
 //!
 //! **Invariant**: a link or a jump-cache entry is followed only in the generation that made it. A generation stands
 //! for one address space at one privilege level, until a page from which code ran changes or any block is dropped.
-//! Blocks are dropped only between two blocks, never under a running one.
+//! Blocks are dropped and joined only between two blocks, never under a running one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::{Engine, Exit, step};
 use crate::cpu::{Cpu, CpuModel, Exception, RFlags};
 use crate::decode::{self, BLOCK};
-use crate::exec::{Block, Ctx, Env, JumpEntry, Op, Stop, jump_slot};
+use crate::exec::{Block, Ctx, Env, JumpEntry, Stop, jump_slot};
 use crate::mem::{Access, FrameId, Memory, SpaceId};
 
 /// Bytes of decoded blocks at which the cache is emptied.
 const CACHE_BYTES: usize = 64 << 20;
-/// Instructions after which blocks come back to the engine at the latest. Blocks call each other by jumps as far as
-/// the compiler makes jumps of calls in last place; where it does not, this bounds the stack.
+/// Instructions after which blocks come back to the engine at the latest, which looks then at what runs. Blocks call each
+/// other by jumps as far as the compiler makes jumps of calls in last place; where it does not, this bounds the stack.
 const STRETCH: i64 = 2048;
+/// How often in a row a successor is seen that becomes part of its predecessor.
+const OFTEN: u32 = 2;
 /// Address spaces remembered at once.
 const CONTEXTS: usize = 256;
 
@@ -31,16 +35,63 @@ struct Context {
 /// The decoded-block interpreter.
 pub struct Interp {
     ctx: Box<Ctx>,
-    blocks: BTreeMap<(FrameId, u64), Box<Block>>,
+    blocks: Blocks,
     by_frame: BTreeMap<FrameId, Vec<(FrameId, u64)>>,
     bytes: usize,
     capacity: usize,
+    stretch: i64,
     contexts: BTreeMap<(SpaceId, u8), Context>,
     current: Option<(SpaceId, u8)>,
     model: CpuModel,
     generations: u64,
-    /// Pages put last into the context's set of pages with code, and for which generation.
-    noted: (u64, [u64; 2]),
+    /// The page put last into the context's set of pages with code, and for which generation.
+    noted: (u64, u64),
+}
+
+/// The blocks by frame and address. Nothing goes through them in order.
+#[expect(clippy::disallowed_types, reason = "a cache with a fixed hasher, which is never iterated")]
+type Blocks = std::collections::HashMap<(FrameId, u64), Held, BuildHasherDefault<Mix>>;
+
+/// The hash of a key of [`Blocks`].
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.write_u64(u64::from(*b));
+        }
+    }
+
+    fn write_u64(&mut self, v: u64) {
+        let spread = (self.0.rotate_left(32) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 32);
+    }
+}
+
+/// A block in the cache. Links and the context point at it too.
+struct Held(*mut Block);
+
+impl Held {
+    fn new(block: Block) -> Self {
+        Held(Box::into_raw(Box::new(block)))
+    }
+
+    fn get(&self) -> &Block {
+        // SAFETY: made by `new`, and changed only by `grow`, which runs between two blocks.
+        unsafe { &*self.0 }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`; whoever drops it makes every link invalid.
+        drop(unsafe { Box::from_raw(self.0) });
+    }
 }
 
 // SAFETY: the pointers in the context are into the blocks that this engine owns.
@@ -108,17 +159,30 @@ impl Interp {
     #[must_use]
     pub fn with_cache(capacity: usize) -> Self {
         Interp {
-            ctx: Ctx::new(),
-            blocks: BTreeMap::new(),
+            ctx: Ctx::new(true),
+            blocks: Blocks::default(),
             by_frame: BTreeMap::new(),
             bytes: 0,
             capacity,
+            stretch: STRETCH,
             contexts: BTreeMap::new(),
             current: None,
             model: CpuModel::V1,
             generations: 0,
-            noted: (0, [0; 2]),
+            noted: (0, 0),
         }
+    }
+
+    /// The same engine, looking every `stretch` instructions at which blocks to join.
+    #[must_use]
+    pub fn with_stretch(self, stretch: u16) -> Self {
+        Interp { stretch: i64::from(stretch.max(1)), ..self }
+    }
+
+    /// An engine that computes nothing by the host's own vector instructions, to compare.
+    #[must_use]
+    pub fn portable() -> Self {
+        Interp { ctx: Ctx::new(false), ..Interp::new() }
     }
 
     /// Takes the processor in and makes the caches those of its address space.
@@ -203,7 +267,7 @@ impl Interp {
             self.retire();
             for key in keys {
                 if let Some(block) = self.blocks.remove(&key) {
-                    self.bytes -= size_of_block(&block);
+                    self.bytes -= block.get().size();
                 }
             }
         }
@@ -224,24 +288,20 @@ impl Interp {
             }
         }
         let key = (page.frame, rip);
-        let known = match self.blocks.get(&key) {
-            Some(b) if b.frames[1] == b.frames[0] => true,
-            Some(b) => {
-                let second = b.pages[1];
-                let frame = b.frames[1];
-                self.ctx.lookup(env, second, Access::Execute).is_ok_and(|p| p.frame == frame && p.code)
-            }
-            None => false,
-        };
+        let known = self.blocks.get(&key).is_some_and(|b| {
+            b.get().pages[1..].iter().all(|&(page, frame)| {
+                self.ctx.lookup(env, page, Access::Execute).is_ok_and(|p| p.frame == frame && p.code)
+            })
+        });
         if !known {
             self.decode(env, rip, key)?;
         }
         let Some(block) = self.blocks.get(&key) else { return Err(Exception::gp()) };
-        let pointer: *const Block = &raw const **block;
-        let pages = block.pages;
-        if self.noted != (self.ctx.generation, pages) {
-            self.noted = (self.ctx.generation, pages);
-            self.ctx.code_pages.extend(pages);
+        let pointer = block.0.cast_const();
+        let pages = &block.get().pages;
+        if pages.len() > 1 || self.noted != (self.ctx.generation, pages[0].0) {
+            self.noted = (self.ctx.generation, pages[0].0);
+            self.ctx.code_pages.extend(pages.iter().map(|p| p.0));
         }
         self.ctx.jumps[jump_slot(rip)] = JumpEntry { rip, generation: self.ctx.generation, block: pointer };
         Ok(pointer)
@@ -249,9 +309,9 @@ impl Interp {
 
     fn decode(&mut self, env: &mut Env<'_>, rip: u64, key: (FrameId, u64)) -> Result<(), Exception> {
         let block = decode::build(&mut self.ctx, env, rip, BLOCK)?;
-        if block.pages[1] != block.pages[0] {
-            env.mem.mark_code(env.space, block.pages[1]);
-            self.ctx.flush_page(block.pages[1]);
+        if let Some(&(second, _)) = block.pages.get(1) {
+            env.mem.mark_code(env.space, second);
+            self.ctx.flush_page(second);
             if env.mem.pending_in(env.space) {
                 self.take(env);
             }
@@ -259,16 +319,41 @@ impl Interp {
         if self.bytes > self.capacity {
             self.drop_all();
         }
-        self.bytes += size_of_block(&block);
-        self.by_frame.entry(block.frames[0]).or_default().push(key);
-        if block.frames[1] != block.frames[0] {
-            self.by_frame.entry(block.frames[1]).or_default().push(key);
+        self.bytes += block.size();
+        for &(_, frame) in &block.pages {
+            self.by_frame.entry(frame).or_default().push(key);
         }
-        if let Some(old) = self.blocks.insert(key, Box::new(block)) {
-            self.bytes -= size_of_block(&old);
+        if let Some(old) = self.blocks.insert(key, Held::new(block)) {
+            self.bytes -= old.get().size();
             self.retire();
         }
         Ok(())
+    }
+
+    /// Looks at which block follows which, now and then: a successor seen more than once becomes part of its
+    /// predecessor, so that what runs most runs in few blocks. `from` ended, and `to` is next.
+    fn sample(&mut self, from: *const Block, to: *const Block) {
+        // SAFETY: both ran or are about to in this generation, so they are alive.
+        let (a, b) = unsafe { (&*from, &*to) };
+        let times = if a.seen.0 == b.rip { a.seen.1 + 1 } else { 1 };
+        let key = (a.pages[0].1, a.rip);
+        let Some(held) = self.blocks.get(&key) else { return };
+        if !std::ptr::eq(held.0, from) || std::ptr::eq(from, to) {
+            return;
+        }
+        // SAFETY: no block runs, and no reference into this one is held but `a`, which ends here.
+        let block = unsafe { &mut *held.0 };
+        block.seen = (b.rip, times);
+        if times < OFTEN || self.bytes > self.capacity {
+            return;
+        }
+        let (bytes, pages) = (block.size(), block.pages.len());
+        if block.grow(b, self.ctx.generation) {
+            self.bytes += block.size() - bytes;
+            for &(_, frame) in &block.pages[pages..] {
+                self.by_frame.entry(frame).or_default().push(key);
+            }
+        }
     }
 
     fn go(&mut self, env: &mut Env<'_>) -> Exit {
@@ -307,16 +392,20 @@ impl Interp {
     fn refill(&mut self) {
         let ctx = &mut *self.ctx;
         let total = ctx.remaining + ctx.reserve;
-        ctx.remaining = total.min(STRETCH);
+        ctx.remaining = total.min(self.stretch);
         ctx.reserve = total - ctx.remaining;
     }
 
     /// Runs blocks as long as each names its successor.
     fn chain(&mut self, env: &mut Env<'_>, mut block: *const Block) -> Option<Exit> {
+        let mut from: *const Block = std::ptr::null();
         loop {
             // SAFETY: blocks are alive until `take` or `decode` drop them, which this loop does not call.
             let b = unsafe { &*block };
             if b.count > self.ctx.remaining {
+                if !from.is_null() {
+                    self.sample(from, block);
+                }
                 self.refill();
             }
             let ctx = &mut *self.ctx;
@@ -336,6 +425,7 @@ impl Interp {
                 }
             }
             block = flow.0;
+            from = self.ctx.block;
         }
         if self.ctx.remaining <= 0 {
             return Some(Exit::Budget);
@@ -345,8 +435,4 @@ impl Interp {
         }
         step::step(&mut self.ctx, env)
     }
-}
-
-fn size_of_block(b: &Block) -> usize {
-    size_of::<Block>() + b.ops.len() * size_of::<Op>() + 96
 }

@@ -5,7 +5,7 @@ use crate::cpu::{Cpu, Exception};
 use crate::exec::{Ctx, Env};
 use crate::mem::{Memory, SpaceId};
 
-/// Decodes every instruction every time.
+/// Decodes every instruction every time, to portable bodies.
 pub struct Stepper {
     ctx: Box<Ctx>,
 }
@@ -29,7 +29,7 @@ impl Stepper {
     /// An engine.
     #[must_use]
     pub fn new() -> Self {
-        let mut ctx = Ctx::new();
+        let mut ctx = Ctx::new(false);
         // Links of a block have generation 0: never followed.
         ctx.generation = 1;
         Stepper { ctx }

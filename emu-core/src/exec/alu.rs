@@ -95,6 +95,14 @@ pub(crate) fn alu<O: Alu, T: Int, D: Dst, S: Src>(ctx: &mut Ctx, op: OpRef, env:
     op.next(ctx, env)
 }
 
+/// The same, into a register, where nobody reads the flags.
+pub(crate) fn alu_quiet<O: Alu, T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let Some(b) = S::peek::<T>(ctx, &op) else { return S::miss::<T>(ctx, op, env) };
+    let r = O::value(ctx, T::get(ctx, op.a), b);
+    T::put(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
 /// The same, and the conditional jump behind it.
 pub(crate) fn alu_jcc<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
     ctx: &mut Ctx,
@@ -102,7 +110,7 @@ pub(crate) fn alu_jcc<O: Alu, T: Int, D: Dst, S: Src, const CC: u8>(
     env: &mut Env<'_>,
 ) -> Flow {
     operate!(ctx, op, env, O, T, D, S);
-    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+    if ctx.cond::<CC>() { ctx.follow(op, env) } else { op.past(ctx, env) }
 }
 
 /// A one-operand operation.
@@ -186,13 +194,20 @@ pub(crate) fn unary<O: Unary, T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env: &mu
     op.next(ctx, env)
 }
 
+/// The same of a register where nobody reads the flags.
+pub(crate) fn unary_quiet<O: Unary, T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let r = O::value(T::get(ctx, op.a));
+    T::put(ctx, op.a, r);
+    op.next(ctx, env)
+}
+
 /// The same of a register, and the conditional jump behind it.
 pub(crate) fn unary_jcc<O: Unary, T: Int, const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let a = T::get(ctx, op.a);
     let r = O::value(a);
     T::put(ctx, op.a, r);
     O::flags(ctx, a, r);
-    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+    if ctx.cond::<CC>() { ctx.follow(op, env) } else { op.past(ctx, env) }
 }
 
 /// XADD. All six flags.

@@ -8,25 +8,25 @@ use crate::cpu::{Exception, reg};
 const RSP: u8 = reg::RSP as u8;
 
 /// End of a block that goes on behind it.
-pub(crate) fn fall(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
-    ctx.follow(env, 0)
+pub(crate) fn fall(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    ctx.follow(op, env)
 }
 
 /// JMP, direct.
-pub(crate) fn jmp(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
-    ctx.follow(env, 1)
+pub(crate) fn jmp(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    ctx.follow(op, env)
 }
 
 /// Jcc. Reads flags.
-pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
-    if ctx.cond::<CC>() { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+pub(crate) fn jcc<const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if ctx.cond::<CC>() { ctx.follow(op, env) } else { op.past(ctx, env) }
 }
 
 /// JMP, indirect. `#GP` if the target is not canonical.
 pub(crate) fn jmp_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    match S::peek::<u64>(ctx, &op) {
-        Some(to) if ctx.knows(to) => ctx.jump(env, to),
-        _ => jmp_ind_slow::<S>(ctx, op, env),
+    match S::peek::<u64>(ctx, &op).and_then(|to| ctx.known(to)) {
+        Some(block) => ctx.go_on(block, 0, env),
+        None => jmp_ind_slow::<S>(ctx, op, env),
     }
 }
 
@@ -40,14 +40,13 @@ fn jmp_ind_slow<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     ctx.jump(env, to)
 }
 
-/// CALL, direct.
+/// CALL, direct; `imm` is the address to return to.
 pub(crate) fn call(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP).wrapping_sub(8);
     if let Some(at) = ctx.reach::<u64>(sp) {
-        let back = ctx.block().end;
-        at.write(back);
+        at.write(op.imm);
         ctx.w(RSP, sp);
-        return ctx.follow(env, 1);
+        return ctx.follow(op, env);
     }
     call_slow(ctx, op, env)
 }
@@ -56,19 +55,54 @@ pub(crate) fn call(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 #[inline(never)]
 fn call_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP).wrapping_sub(8);
-    let back = ctx.block().end;
-    if !ctx.store(env, sp, back) {
+    if !ctx.store(env, sp, op.imm) {
         return ctx.fail(op);
     }
     ctx.w(RSP, sp);
-    ctx.follow(env, 1)
+    ctx.follow(op, env)
 }
 
-/// CALL, indirect. `#GP` if the target is not canonical.
+/// CALL, direct, of what comes next in the block.
+pub(crate) fn call_on(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    if let Some(at) = ctx.reach::<u64>(sp) {
+        at.write(op.imm);
+        ctx.w(RSP, sp);
+        return op.next(ctx, env);
+    }
+    call_on_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn call_on_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    if !ctx.store(env, sp, op.imm) {
+        return ctx.fail(op);
+    }
+    ctx.w(RSP, sp);
+    op.next(ctx, env)
+}
+
+/// CALL, indirect; `imm` is the address to return to. `#GP` if the target is not canonical.
 pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP).wrapping_sub(8);
+    if let Some(block) = S::peek::<u64>(ctx, &op).and_then(|to| ctx.known(to))
+        && let Some(at) = ctx.reach::<u64>(sp)
+    {
+        at.write(op.imm);
+        ctx.w(RSP, sp);
+        return ctx.go_on(block, 0, env);
+    }
+    call_ind_slow::<S>(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn call_ind_slow<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(to) = S::get::<u64>(ctx, &op, env) else { return ctx.fail(op) };
     let sp = ctx.r(RSP).wrapping_sub(8);
-    let back = ctx.block().end;
+    let back = op.imm;
     if !canonical(to) {
         // The push is checked first.
         let may = ctx.aligned_if_asked(sp, 8) && ctx.writable(env, sp, 8);
@@ -84,13 +118,34 @@ pub(crate) fn call_ind<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> F
 /// RET; the immediate is what it pops besides.
 pub(crate) fn ret(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
-    if let Some(to) = ctx.peek::<u64>(sp)
-        && ctx.knows(to)
-    {
+    if let Some(block) = ctx.peek::<u64>(sp).and_then(|to| ctx.known(to)) {
         ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
-        return ctx.jump(env, to);
+        return ctx.go_on(block, 0, env);
     }
     ret_slow(ctx, op, env)
+}
+
+/// RET to `disp`, most of the time: the block goes on there. `imm` is what it pops besides.
+pub(crate) fn ret_on(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP);
+    if ctx.peek::<u64>(sp) == Some(op.disp as u64) {
+        ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
+        return op.next(ctx, env);
+    }
+    ret_elsewhere(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn ret_elsewhere(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let sp = ctx.r(RSP);
+    let Some(to) = ctx.load::<u64>(env, sp) else { return ctx.fail(op) };
+    if !canonical(to) {
+        return ctx.raise(op, Exception::gp());
+    }
+    ctx.w(RSP, sp.wrapping_add(8).wrapping_add(op.imm));
+    ctx.remaining += ctx.block().count - i64::from(op.nth) - 1;
+    ctx.jump(env, to)
 }
 
 #[cold]
@@ -113,7 +168,7 @@ pub(crate) fn call16(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return ctx.fail(op);
     }
     ctx.w(RSP, sp);
-    ctx.follow(env, 1)
+    ctx.follow(op, env)
 }
 
 /// JMP and CALL, indirect, to 16 bits of address.
@@ -139,7 +194,7 @@ pub(crate) fn ret16(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 }
 
 /// LOOP, LOOPE, LOOPNE with a counter of width `T`; `KIND`: 0 plain, 1 while ZF, 2 while not ZF.
-pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
+pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let n = T::of(T::get(ctx, reg::RCX as u8).u().wrapping_sub(1));
     T::put(ctx, reg::RCX as u8, n);
     let go = n.u() != 0
@@ -148,10 +203,10 @@ pub(crate) fn loop_<T: Int, const KIND: u8>(ctx: &mut Ctx, _: OpRef, env: &mut E
             1 => ctx.zf(),
             _ => !ctx.zf(),
         };
-    if go { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+    if go { ctx.follow(op, env) } else { op.past(ctx, env) }
 }
 
 /// JRCXZ, JECXZ.
-pub(crate) fn jcxz<T: Int>(ctx: &mut Ctx, _: OpRef, env: &mut Env<'_>) -> Flow {
-    if T::get(ctx, reg::RCX as u8).u() == 0 { ctx.follow(env, 1) } else { ctx.follow(env, 0) }
+pub(crate) fn jcxz<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if T::get(ctx, reg::RCX as u8).u() == 0 { ctx.follow(op, env) } else { op.past(ctx, env) }
 }

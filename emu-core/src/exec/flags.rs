@@ -188,15 +188,29 @@ impl Ctx {
 
     /// All six, as bits of rflags.
     pub(crate) fn status(&self) -> u64 {
-        if self.fl_kind == Kind::Explicit {
-            return self.fl_b;
-        }
-        (u64::from(self.cf()) * CF)
-            | (u64::from(self.pf()) * PF)
-            | (u64::from(self.af()) * AF)
-            | (u64::from(self.zf()) * ZF)
-            | (u64::from(self.sf()) * SF)
-            | (u64::from(self.of()) * OF)
+        let (a, b) = (self.fl_a, self.fl_b);
+        let result = match self.fl_kind {
+            Kind::Explicit => return b,
+            Kind::Add => a.wrapping_add(b),
+            Kind::Sub => a.wrapping_sub(b),
+            Kind::Logic | Kind::Mixed => a,
+        };
+        let sh = self.fl_sh & 63;
+        let carries = match self.fl_kind {
+            Kind::Add | Kind::Sub => {
+                let (carry, signs) = match self.fl_kind {
+                    Kind::Add => (result < a, (a ^ result) & (b ^ result)),
+                    _ => (a < b, (a ^ b) & (a ^ result)),
+                };
+                (u64::from(carry) * CF) | ((signs >> 63) * OF) | ((a ^ b ^ result) >> sh & AF)
+            }
+            Kind::Logic => 0,
+            Kind::Mixed | Kind::Explicit => b & (CF | AF | OF),
+        };
+        carries
+            | (u64::from(parity((result >> sh) as u8)) * PF)
+            | (u64::from(result == 0) * ZF)
+            | ((result >> 63) * SF)
     }
 
     /// A condition, numbered as in the encoding of `jcc`.

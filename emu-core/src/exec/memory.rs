@@ -6,8 +6,10 @@
 //! **Invariant**: nothing is written before every byte of an access is known to be writable. Host addresses live in
 //! the translation caches only, which follow the invalidations of [`Memory`].
 
+use std::mem::ManuallyDrop;
+
 use super::operand::Int;
-use super::{BOUNCE_SLOT, Block, Ctx, Env, Flow, NO_TAG, Op, OpRef, Stop, TLB, Tlb, ZERO};
+use super::{BOUNCE_SLOT, Block, Ctx, EXIT, Env, Flow, Op, OpRef, Slot, Stop, TLB, Tlb, ZERO, no_tag};
 use crate::cpu::{Exception, RFlags, Vector, pf};
 use crate::engine::Exit;
 #[cfg(doc)]
@@ -87,7 +89,7 @@ impl Ctx {
     #[inline(always)]
     fn hit(tlb: &Tlb, addr: u64, n: u64) -> Option<*mut u8> {
         let i = (addr >> 12) as usize & (TLB - 1);
-        (tlb.tags[i] == addr.wrapping_add(n - 1) & !0xfff)
+        (addr.wrapping_sub(tlb.tags[i]) <= PAGE_SIZE - n)
             .then(|| addr.wrapping_add(tlb.addends[i]) as usize as *mut u8)
     }
 
@@ -144,14 +146,21 @@ impl Ctx {
         }
         self.w(BOUNCE_SLOT, BOUNCE + offset as u64);
         let index = if reach.at_base { op.index } else { ZERO };
-        let first = Op { base: BOUNCE_SLOT, index, scale: 0, disp: 0, ..*op };
-        let ops = [first, Op { f: bounced, ..first }];
+        let exits = op.scale & EXIT;
+        let first = Op { base: BOUNCE_SLOT, index, scale: exits, disp: 0, ..*op };
+        let last = Slot { op: Op { f: bounced, ..first } };
+        let link =
+            if exits == 0 { last.clone() } else { Slot { link: ManuallyDrop::new(op.link().clone()) } };
+        let ops = [Slot { op: first }, link, last];
         let start = OpRef::of(&ops);
         let flow = (start.f)(self, start, env);
         for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
-            tlb.tags[i] = NO_TAG;
+            tlb.tags[i] = no_tag(i);
         }
         if flow.0 != BOUNCED {
+            if std::ptr::eq(self.link, start.link()) {
+                self.link = op.link();
+            }
             return flow;
         }
         if write {
@@ -160,7 +169,7 @@ impl Ctx {
             // It was found writable, so this cannot fail.
             self.store_bytes(env, addr, &bytes[..n]);
         }
-        op.next(self, env)
+        if exits == 0 { op.next(self, env) } else { op.past(self, env) }
     }
 
     /// Reads.

@@ -11,11 +11,13 @@
 
 pub(crate) mod alu;
 pub(crate) mod bits;
+pub(crate) mod block;
 pub(crate) mod branch;
 pub(crate) mod cpuid;
 pub(crate) mod crypto;
 pub(crate) mod flags;
 pub(crate) mod fpops;
+pub(crate) mod group;
 pub(crate) mod host;
 pub(crate) mod memory;
 pub(crate) mod mmx;
@@ -40,7 +42,7 @@ use std::collections::BTreeSet;
 
 use crate::cpu::{Cpu, CpuModel, Exception, RFlags, Vector, X87, Ymm, reg};
 use crate::engine::Exit;
-use crate::mem::{FrameId, Memory, SpaceId};
+use crate::mem::{Memory, SpaceId};
 
 /// Slot of [`Ctx::regs`] that is always zero: stands for an absent base or index.
 pub(crate) const ZERO: u8 = 16;
@@ -52,6 +54,9 @@ pub(crate) const GS: u8 = 18;
 pub(crate) const TMP: u8 = 19;
 /// Slot for the address of [`Ctx::bounce`].
 pub(crate) const BOUNCE_SLOT: u8 = 20;
+
+/// Bit of [`Op::scale`]: a [`Link`] lies behind the operation.
+pub(crate) const EXIT: u8 = 0x80;
 
 /// A body.
 pub(crate) type OpFn = fn(&mut Ctx, OpRef, &mut Env<'_>) -> Flow;
@@ -75,12 +80,26 @@ pub(crate) struct Op {
     pub(crate) base: u8,
     /// Index register.
     pub(crate) index: u8,
-    /// Left shift of the index.
+    /// Left shift of the index, and [`EXIT`].
     pub(crate) scale: u8,
     /// Instructions of the block before this one.
     pub(crate) nth: u8,
     /// Offset of the instruction from the start of the block.
     pub(crate) ip: u16,
+}
+
+/// One place of a block: an operation, or what lies behind one that has [`EXIT`].
+#[repr(C)]
+pub(crate) union Slot {
+    pub(crate) op: Op,
+    pub(crate) link: std::mem::ManuallyDrop<Link>,
+}
+
+impl Clone for Slot {
+    fn clone(&self) -> Self {
+        // SAFETY: neither an operation nor a link owns anything.
+        unsafe { std::ptr::read(self) }
+    }
 }
 
 /// A place in a block's operations.
@@ -101,9 +120,31 @@ impl std::ops::Deref for OpRef {
 }
 
 impl OpRef {
-    /// The first of an operation and what ends its run. Good as long as they are.
-    pub(crate) fn of(ops: &[Op; 2]) -> Self {
-        OpRef(ops.as_ptr())
+    /// The first of some operations. Good as long as they are.
+    pub(crate) fn of(ops: &[Slot]) -> Self {
+        OpRef(ops.as_ptr().cast())
+    }
+
+    /// What lies behind an operation that has [`EXIT`].
+    #[inline(always)]
+    pub(crate) fn link<'a>(self) -> &'a Link {
+        // SAFETY: the decoder puts a link behind such an operation; it lives as long as the block.
+        unsafe { &*self.0.add(1).cast::<Link>() }
+    }
+
+    /// The operation `n` places on.
+    #[inline(always)]
+    pub(crate) fn ahead(self, n: usize) -> OpRef {
+        // SAFETY: asked only by an operation that the decoder put before so many others.
+        OpRef(unsafe { self.0.add(n) })
+    }
+
+    /// Goes on with the next operation of the block behind the link of this one.
+    #[inline(always)]
+    pub(crate) fn past(self, ctx: &mut Ctx, env: &mut Env<'_>) -> Flow {
+        // SAFETY: the decoder puts an operation behind the link of one that may not leave.
+        let n = OpRef(unsafe { self.0.add(2) });
+        (n.f)(ctx, n, env)
     }
 
     /// Goes on with the next operation of the block.
@@ -125,48 +166,28 @@ impl Flow {
     pub(crate) const STOP: Flow = Flow(std::ptr::null());
 }
 
-/// A remembered successor, good while the context's generation is `generation`.
+/// A way out of a block, with its successor remembered: good while the context's generation is `generation`.
+#[repr(C)]
+#[derive(Clone)]
 pub(crate) struct Link {
     /// Generation of the context in which the link was made; 0 is never valid.
     pub(crate) generation: Cell<u64>,
     /// The successor.
     pub(crate) block: Cell<*const Block>,
+    /// Its address.
+    pub(crate) to: u64,
+    /// Instructions of the block behind this way out.
+    pub(crate) rest: i64,
 }
 
 impl Link {
-    /// A link to nothing.
-    pub(crate) const fn new() -> Self {
-        Link { generation: Cell::new(0), block: Cell::new(std::ptr::null()) }
+    /// A way out at the end of a block, the successor not known yet.
+    pub(crate) const fn new(to: u64) -> Self {
+        Link { generation: Cell::new(0), block: Cell::new(std::ptr::null()), to, rest: 0 }
     }
 }
 
-/// A decoded basic block.
-pub(crate) struct Block {
-    /// Its operations; the last one leaves the block.
-    pub(crate) ops: Box<[Op]>,
-    /// Instructions in it.
-    pub(crate) count: i64,
-    /// Address of the first instruction.
-    pub(crate) rip: u64,
-    /// Address behind the last instruction.
-    pub(crate) end: u64,
-    /// Where its direct branch goes, if it ends in one.
-    pub(crate) target: u64,
-    /// The frames its bytes lie in.
-    pub(crate) frames: [FrameId; 2],
-    /// The pages its bytes lie in.
-    pub(crate) pages: [u64; 2],
-    /// Successors: fallen through, branch taken.
-    pub(crate) links: [Link; 2],
-}
-
-impl Block {
-    /// The first operation.
-    #[inline(always)]
-    pub(crate) fn start(&self) -> OpRef {
-        OpRef(self.ops.as_ptr())
-    }
-}
+pub(crate) use block::{Block, End, Segment};
 
 /// Why the operations stopped.
 #[derive(Debug)]
@@ -182,16 +203,17 @@ pub(crate) enum Stop {
 
 /// Entries of a translation cache.
 pub(crate) const TLB: usize = 4096;
-/// Tag of an unused entry. Zero does as well, except in the first and the last: only an access to page 0, or one that
-/// runs from the last page into it, could take that for its own.
-pub(crate) const NO_TAG: u64 = 1;
+/// Tag of the unused entry `i`: a page that never looks there. Zero does as well, except in the first entry.
+pub(crate) const fn no_tag(i: usize) -> u64 {
+    (i as u64 ^ 1) << 12
+}
 /// Entries that are forgotten one by one; beyond, all are.
 const FILLS: usize = 64;
 
 /// A translation cache.
 #[repr(C)]
 pub(crate) struct Tlb {
-    /// Guest addresses of pages, or [`NO_TAG`].
+    /// Guest addresses of pages, or [`no_tag`].
     pub(crate) tags: [u64; TLB],
     /// Host address minus guest address.
     pub(crate) addends: [u64; TLB],
@@ -209,7 +231,12 @@ pub(crate) struct JumpEntry {
 }
 
 /// Entries of the cache of jump targets.
-pub(crate) const JUMPS: usize = 4096;
+pub(crate) const JUMPS: usize = 16384;
+
+/// What a field behind one of these is aligned to.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct CacheLine;
 
 /// The processor while it runs: registers in slots, flags kept lazily, translation caches.
 #[repr(C)]
@@ -260,6 +287,10 @@ pub(crate) struct Ctx {
     pub(crate) selectors: [u16; 6],
     /// What CPUID claims.
     pub(crate) model: CpuModel,
+    /// Whether blocks are decoded to the bodies of [`host`].
+    pub(crate) host: bool,
+    /// Keeps each vector register in one cache line.
+    apart: [CacheLine; 0],
     /// Vector registers.
     pub(crate) ymm: [Ymm; 16],
     /// x87 and MMX.
@@ -283,8 +314,8 @@ pub(crate) struct Env<'a> {
 }
 
 impl Ctx {
-    /// A context with empty caches.
-    pub(crate) fn new() -> Box<Self> {
+    /// A context with empty caches. `host`: blocks may be decoded to the bodies of [`host`].
+    pub(crate) fn new(host: bool) -> Box<Self> {
         let mut new = Box::<Ctx>::new_zeroed();
         let p = new.as_mut_ptr();
         // SAFETY: each field for which zeros are no value, or not the first one, is written before any is read; the
@@ -297,11 +328,10 @@ impl Ctx {
             (&raw mut (*p).selectors).write(crate::cpu::SELECTORS);
             (&raw mut (*p).model).write(CpuModel::V1);
             (&raw mut (*p).x87).write(X87::default());
+            (&raw mut (*p).host).write(host && host::available());
             (&raw mut (*p).code_pages).write(BTreeSet::new());
-            for i in [0, TLB - 1] {
-                (&raw mut (*p).tlb_r.tags[i]).write(NO_TAG);
-                (&raw mut (*p).tlb_w.tags[i]).write(NO_TAG);
-            }
+            (&raw mut (*p).tlb_r.tags[0]).write(no_tag(0));
+            (&raw mut (*p).tlb_w.tags[0]).write(no_tag(0));
             new.assume_init()
         }
     }
@@ -341,8 +371,12 @@ impl Ctx {
         let fills = std::mem::take(&mut self.fills);
         for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
             match self.filled.get(..fills) {
-                Some(filled) => filled.iter().for_each(|&i| tlb.tags[i as usize & (TLB - 1)] = NO_TAG),
-                None => tlb.tags.fill(NO_TAG),
+                Some(filled) => {
+                    for i in filled.iter().map(|&i| usize::from(i) & (TLB - 1)) {
+                        tlb.tags[i] = no_tag(i);
+                    }
+                }
+                None => tlb.tags.iter_mut().enumerate().for_each(|(i, tag)| *tag = no_tag(i)),
             }
         }
     }
@@ -360,7 +394,7 @@ impl Ctx {
         let i = (page >> 12) as usize & (TLB - 1);
         for tlb in [&mut self.tlb_r, &mut self.tlb_w] {
             if tlb.tags[i] == page & !0xfff {
-                tlb.tags[i] = NO_TAG;
+                tlb.tags[i] = no_tag(i);
             }
         }
     }
@@ -399,7 +433,8 @@ impl Ctx {
     /// Effective address of the memory operand.
     #[inline(always)]
     pub(crate) fn ea(&self, op: &Op) -> u64 {
-        self.r(op.base).wrapping_add(self.r(op.index) << (op.scale & 7)).wrapping_add(op.disp as u64)
+        let index = self.r(op.index).wrapping_shl(u32::from(op.scale));
+        self.r(op.base).wrapping_add(index).wrapping_add(op.disp as u64)
     }
 
     /// The running block.
@@ -411,7 +446,7 @@ impl Ctx {
 
     /// Address of the instruction of `op`.
     pub(crate) fn ip_of(&self, op: &Op) -> u64 {
-        self.block().rip.wrapping_add(u64::from(op.ip))
+        self.block().address(op)
     }
 
     /// Stops before the instruction of `op`, for the reason in [`Ctx::stop`].
@@ -480,33 +515,48 @@ impl Ctx {
         }
     }
 
-    /// Goes on at `target` through the link `slot` of the block.
+    /// Goes on through the link of `op`.
     #[inline(always)]
-    pub(crate) fn follow(&mut self, env: &mut Env<'_>, slot: usize) -> Flow {
-        let block = self.block();
-        let link = &block.links[slot];
+    pub(crate) fn follow(&mut self, op: OpRef, env: &mut Env<'_>) -> Flow {
+        let link = op.link();
         if link.generation.get() == self.generation {
-            return go_on(self, link.block.get(), env);
+            return self.go_on(link.block.get(), link.rest, env);
         }
-        let to = if slot == 0 { block.end } else { block.target };
-        let link: *const Link = link;
-        self.rip = to;
+        self.remaining += link.rest;
+        self.rip = link.to;
         self.link = link;
         Flow::STOP
     }
 
-    /// True if the cache of jump targets has this one: it is a good address then.
+    /// Runs the next block, if so many instructions may still run; otherwise the engine decides. `rest` instructions of
+    /// the block that runs now are left out.
     #[inline(always)]
-    pub(crate) fn knows(&self, target: u64) -> bool {
+    pub(crate) fn go_on(&mut self, block: *const Block, rest: i64, env: &mut Env<'_>) -> Flow {
+        // SAFETY: links and jump targets of this generation name blocks that are alive.
+        let b = unsafe { &*block };
+        let have = self.remaining + rest;
+        let left = have - b.count;
+        if left < 0 {
+            self.remaining = have;
+            return Flow(block);
+        }
+        self.remaining = left;
+        self.block = block;
+        let start = b.start();
+        (start.f)(self, start, env)
+    }
+
+    /// The block there, if the cache of jump targets has it: it is a good address then.
+    #[inline(always)]
+    pub(crate) fn known(&self, target: u64) -> Option<*const Block> {
         let e = &self.jumps[jump_slot(target)];
-        e.rip == target && e.generation == self.generation
+        (e.rip == target && e.generation == self.generation).then_some(e.block)
     }
 
     /// Goes on at a computed address.
-    #[inline(always)]
     pub(crate) fn jump(&mut self, env: &mut Env<'_>, target: u64) -> Flow {
-        if self.knows(target) {
-            return go_on(self, self.jumps[jump_slot(target)].block, env);
+        if let Some(block) = self.known(target) {
+            return self.go_on(block, 0, env);
         }
         self.rip = target;
         self.link = std::ptr::null();
@@ -528,22 +578,6 @@ impl Ctx {
     pub(crate) fn df(&self) -> bool {
         self.system_flags & RFlags::DF.bits() != 0
     }
-}
-
-/// Runs the next block, if so many instructions may still run; otherwise the engine decides. One function for all
-/// bodies, which is entered by a jump like every body.
-#[inline(never)]
-fn go_on(ctx: &mut Ctx, block: *const Block, env: &mut Env<'_>) -> Flow {
-    // SAFETY: links and jump targets of this generation name blocks that are alive.
-    let b = unsafe { &*block };
-    let left = ctx.remaining - b.count;
-    if left < 0 {
-        return Flow(block);
-    }
-    ctx.remaining = left;
-    ctx.block = block;
-    let start = b.start();
-    (start.f)(ctx, start, env)
 }
 
 /// Slot of the cache of jump targets.

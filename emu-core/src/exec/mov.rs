@@ -40,6 +40,13 @@ pub(crate) fn lea<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     op.next(ctx, env)
 }
 
+/// LEA without an index.
+pub(crate) fn lea_near<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let v = ctx.r(op.base).wrapping_add(op.disp as u64);
+    T::put(ctx, op.a, T::of(v));
+    op.next(ctx, env)
+}
+
 /// Helper operation: address into the spare slot; `imm` is 32 bits of ones for 32-bit addressing, `b` the segment.
 pub(crate) fn address(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let v = (ctx.ea(&op) & op.imm).wrapping_add(ctx.r(op.b));

@@ -14,12 +14,53 @@ pub(crate) trait Shift {
     fn run<T: Int>(ctx: &mut Ctx, a: T, n: u32) -> T;
 }
 
+/// A shift or rotate that can do without flags.
+pub(crate) trait Plain: Shift {
+    /// The result.
+    fn value<T: Int>(a: T, n: u32) -> T;
+}
+
+impl Plain for Shl {
+    #[inline(always)]
+    fn value<T: Int>(a: T, n: u32) -> T {
+        T::of(a.u() << n)
+    }
+}
+
+impl Plain for Shr {
+    #[inline(always)]
+    fn value<T: Int>(a: T, n: u32) -> T {
+        T::of(a.u() >> n)
+    }
+}
+
+impl Plain for Sar {
+    #[inline(always)]
+    fn value<T: Int>(a: T, n: u32) -> T {
+        T::of((a.s() >> n) as u64)
+    }
+}
+
+impl Plain for Rol {
+    #[inline(always)]
+    fn value<T: Int>(a: T, n: u32) -> T {
+        rotate_left(a, n)
+    }
+}
+
+impl Plain for Ror {
+    #[inline(always)]
+    fn value<T: Int>(a: T, n: u32) -> T {
+        rotate_left(a, T::BITS - n % T::BITS)
+    }
+}
+
 /// SHL.
 pub(crate) struct Shl;
 impl Shift for Shl {
     #[inline(always)]
     fn run<T: Int>(ctx: &mut Ctx, a: T, n: u32) -> T {
-        let r = T::of(a.u() << n);
+        let r = Self::value(a, n);
         let carry = n <= T::BITS && (a.u() >> (T::BITS - n.min(T::BITS))) & 1 != 0;
         ctx.set_mixed(r, carry_bits(carry, true, r.msb() != carry));
         r
@@ -31,7 +72,7 @@ pub(crate) struct Shr;
 impl Shift for Shr {
     #[inline(always)]
     fn run<T: Int>(ctx: &mut Ctx, a: T, n: u32) -> T {
-        let r = T::of(a.u() >> n);
+        let r = Self::value(a, n);
         let carry = (a.u() >> (n - 1)) & 1 != 0;
         ctx.set_mixed(r, carry_bits(carry, true, n == 1 && a.msb()));
         r
@@ -43,7 +84,7 @@ pub(crate) struct Sar;
 impl Shift for Sar {
     #[inline(always)]
     fn run<T: Int>(ctx: &mut Ctx, a: T, n: u32) -> T {
-        let r = T::of((a.s() >> n) as u64);
+        let r = Self::value(a, n);
         let carry = (a.s() >> (n - 1)) & 1 != 0;
         ctx.set_mixed(r, carry_bits(carry, true, false));
         r
@@ -66,7 +107,7 @@ pub(crate) struct Rol;
 impl Shift for Rol {
     #[inline(always)]
     fn run<T: Int>(ctx: &mut Ctx, a: T, n: u32) -> T {
-        let r = rotate_left(a, n);
+        let r = Self::value(a, n);
         let carry = r.u() & 1 != 0;
         set_cf_of(ctx, carry, r.msb() != carry);
         r
@@ -78,7 +119,7 @@ pub(crate) struct Ror;
 impl Shift for Ror {
     #[inline(always)]
     fn run<T: Int>(ctx: &mut Ctx, a: T, n: u32) -> T {
-        let r = rotate_left(a, T::BITS - n % T::BITS);
+        let r = Self::value(a, n);
         let next = (r.u() >> (T::BITS - 2)) & 1 != 0;
         set_cf_of(ctx, r.msb(), r.msb() != next);
         r
@@ -116,8 +157,9 @@ impl Shift for Rcr {
     }
 }
 
+/// Bits of a count that count.
 #[inline(always)]
-fn mask<T: Int>() -> u32 {
+pub(crate) fn mask<T: Int>() -> u32 {
     if T::BITS == 64 { 63 } else { 31 }
 }
 
@@ -127,6 +169,13 @@ pub(crate) fn shift_imm<O: Shift, T: Int, D: Dst>(ctx: &mut Ctx, op: OpRef, env:
     let a = D::read::<T>(ctx, &op, at);
     let r = O::run(ctx, a, op.imm as u32 & mask::<T>());
     D::write(ctx, &op, at, r);
+    op.next(ctx, env)
+}
+
+/// The same of a register where nobody reads the flags.
+pub(crate) fn shift_quiet<O: Plain, T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    let r = O::value(T::get(ctx, op.a), op.imm as u32 & mask::<T>());
+    T::put(ctx, op.a, r);
     op.next(ctx, env)
 }
 

@@ -187,7 +187,7 @@ pub(crate) fn rep<O: Str, T: Int, A: Int, const NE: bool>(
     let mut count = A::get(ctx, RCX).u();
     if count == 0 {
         // Not even the upper half of a narrow count is written.
-        return ctx.follow(env, 0);
+        return ctx.follow(op, env);
     }
     // One iteration is in the block's count already.
     let mut may = if ctx.single { 1 } else { (ctx.remaining + ctx.reserve) as u64 + 1 };
@@ -207,7 +207,7 @@ pub(crate) fn rep<O: Str, T: Int, A: Int, const NE: bool>(
         A::put(ctx, RCX, A::of(count));
         if count == 0 || (O::COMPARES && ctx.zf() == NE) {
             ctx.spend(done - 1);
-            return ctx.follow(env, 0);
+            return ctx.follow(op, env);
         }
         if may == 0 {
             ctx.spend(done - 1);

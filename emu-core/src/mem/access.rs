@@ -215,6 +215,48 @@ impl Memory {
         self.write_with(space, addr, buf, Checks::Forced)
     }
 
+    /// Writes words that lie in one page, as the processor saves registers: one walk for all of them.
+    ///
+    /// # Errors
+    /// The fault; nothing is written then.
+    ///
+    /// # Panics
+    /// The words do not lie in one page.
+    pub fn write_words<const N: usize>(
+        &mut self,
+        space: SpaceId,
+        addr: u64,
+        words: &[u64; N],
+        who: Privilege,
+    ) -> Result<(), MemFault> {
+        self.change_words(space, addr, who, |place: &mut [u64; N]| *place = *words)
+    }
+
+    /// Changes words that lie in one page where they stand, and returns what they are then: one walk for all of it.
+    ///
+    /// # Errors
+    /// The fault; nothing is changed then.
+    ///
+    /// # Panics
+    /// The words do not lie in one page.
+    pub fn change_words<const N: usize>(
+        &mut self,
+        space: SpaceId,
+        addr: u64,
+        who: Privilege,
+        change: impl FnOnce(&mut [u64; N]),
+    ) -> Result<(), MemFault> {
+        let offset = (addr % PAGE_SIZE) as usize;
+        let code = self.with_own_frame(space, addr, Checks::Held(who), Used::DIRTY, |frame| {
+            frame.change_words(offset, change);
+            (frame.has_code() && frame.set_code(false)).then(|| frame.id())
+        })?;
+        if let Some(frame) = code {
+            self.stale_code(frame);
+        }
+        Ok(())
+    }
+
     /// Compares and exchanges a word, as a futex operation of the kernel does. The inner result is the value found:
     /// `Ok` if it was `current` and is now `new`.
     ///

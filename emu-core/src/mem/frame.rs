@@ -119,6 +119,17 @@ impl Frame {
         unsafe { self.page().as_ptr().add(offset).copy_from_nonoverlapping(buf.as_ptr(), buf.len()) }
     }
 
+    /// Changes the words from `offset` on, which are within the page; the frame must be unique.
+    pub(super) fn change_words<const N: usize>(&mut self, offset: usize, change: impl FnOnce(&mut [u64; N])) {
+        assert!(offset <= FRAME_LEN && 8 * N <= FRAME_LEN - offset, "words past a frame");
+        assert!(self.is_unique(), "write to a shared frame");
+        // SAFETY: in bounds, and nobody else refers to the frame; the type read is an array of bytes, of any value.
+        let place = unsafe { &mut *self.page().as_ptr().add(offset).cast::<[[u8; 8]; N]>() };
+        let mut words = place.map(u64::from_le_bytes);
+        change(&mut words);
+        *place = words.map(u64::to_le_bytes);
+    }
+
     /// Zeroes bytes; the frame must be unique.
     pub(super) fn zero(&mut self, offset: usize, len: usize) {
         assert!(offset <= FRAME_LEN && len <= FRAME_LEN - offset, "zeroing past a frame");

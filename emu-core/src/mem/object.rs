@@ -11,8 +11,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use imbl::OrdMap;
-use imbl::ordmap::Entry;
+use crate::persist::OrdMap;
 
 use super::frame::{Bound, Frame, Pool};
 use super::{Memory, ObjectId, OutOfMemory, PAGE_SIZE};
@@ -46,16 +45,17 @@ impl Object {
     }
 
     fn frame_mut(&mut self, pool: &Arc<Pool>, index: u64) -> Result<Own<'_>, OutOfMemory> {
-        match self.pages.entry(index) {
-            Entry::Occupied(entry) => {
-                let frame = entry.into_mut();
-                let replaced = frame.make_unique(Bound::Checked)?;
+        // Lookups give holes a page, so nobody has cached this one.
+        let is_new = !self.pages.contains_key(&index);
+        if is_new {
+            self.pages.insert(index, pool.zeroed(Bound::Checked)?);
+        }
+        match self.pages.get_mut(&index) {
+            Some(frame) => {
+                let replaced = !is_new && frame.make_unique(Bound::Checked)?;
                 Ok(Own { frame, is_stale: replaced && self.mapped_shared })
             }
-            // Lookups give holes a page, so nobody has cached this one.
-            Entry::Vacant(entry) => {
-                Ok(Own { frame: entry.insert(pool.zeroed(Bound::Checked)?), is_stale: false })
-            }
+            None => unreachable!("the page is there"),
         }
     }
 

@@ -12,10 +12,10 @@
 use std::ops::ControlFlow;
 use std::ops::ControlFlow::Continue;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 
 use super::frame::{Bound, Charge, Frame, Pool};
 use super::{OutOfMemory, PageProt};
+use crate::persist::Shared;
 
 const ENTRIES: usize = 512;
 const INDEX_BITS: u32 = 9;
@@ -113,7 +113,7 @@ struct Leaf {
 
 #[derive(Debug, Clone)]
 struct Dir<C> {
-    children: [Option<Arc<C>>; ENTRIES],
+    children: [Option<Shared<C>>; ENTRIES],
     present: u32,
     charge: Charge,
 }
@@ -121,18 +121,6 @@ struct Dir<C> {
 /// Which entry of a node with `below` bits under each entry leads to `page`.
 fn entry(page: u64, below: u32) -> usize {
     ((page >> below) & (ENTRIES as u64 - 1)) as usize
-}
-
-/// What [`Arc::make_mut`] does, without its locked instructions when nothing is shared. There are no `Weak`s.
-fn own<T: Clone>(arc: &mut Arc<T>) -> &mut T {
-    if Arc::strong_count(arc) == 1 {
-        fence(Ordering::Acquire);
-        // SAFETY: the only strong reference is borrowed mutably, and weak ones are never made; the fence orders
-        // this after the decrement of whoever let go last.
-        unsafe { &mut *Arc::as_ptr(arc).cast_mut() }
-    } else {
-        Arc::make_mut(arc)
-    }
 }
 
 impl Node for Leaf {
@@ -231,7 +219,7 @@ impl<C: Node> Node for Dir<C> {
     }
 
     fn get_mut(&mut self, page: u64) -> Option<&mut Pte> {
-        own(self.children[entry(page, C::BITS)].as_mut()?).get_mut(page)
+        self.children[entry(page, C::BITS)].as_mut()?.own().get_mut(page)
     }
 
     fn replace(&mut self, page: u64, pte: Pte, bound: Bound) -> Result<Pte, OutOfMemory> {
@@ -239,12 +227,12 @@ impl<C: Node> Node for Dir<C> {
         let child = match slot {
             Some(child) => child,
             None => {
-                let child = Arc::new(C::new(self.charge.pool(), bound)?);
+                let child = Shared::new(C::new(self.charge.pool(), bound)?);
                 self.present += 1;
                 slot.insert(child)
             }
         };
-        own(child).replace(page, pte, bound)
+        child.own().replace(page, pte, bound)
     }
 
     fn look(&self, base: u64, span: Span, f: &mut Look<'_>) -> ControlFlow<()> {
@@ -271,7 +259,7 @@ impl<C: Node> Node for Dir<C> {
                 false => Continue(()),
             });
             if touched.is_break() {
-                own(child).edit(below, part, wanted, f);
+                child.own().edit(below, part, wanted, f);
             }
         }
     }
@@ -290,7 +278,7 @@ impl<C: Node> Node for Dir<C> {
             } else {
                 let any = child.look(below, part, &mut |_, _| ControlFlow::Break(())).is_break();
                 if any {
-                    own(child).remove(below, part, f);
+                    child.own().remove(below, part, f);
                 }
             }
             if whole || child.is_empty() {
@@ -306,14 +294,14 @@ type Root = Dir<Dir<Dir<Leaf>>>;
 /// A page table for half of the addresses. `clone()` shares all nodes.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    root: Arc<Root>,
+    root: Shared<Root>,
 }
 
 impl Table {
     /// An empty table. Its root may go over the bound: a space can always be made.
     pub(super) fn new(pool: &Arc<Pool>) -> Self {
         match Root::new(pool, Bound::Exceeded) {
-            Ok(root) => Self { root: Arc::new(root) },
+            Ok(root) => Self { root: Shared::new(root) },
             Err(OutOfMemory) => unreachable!("an allocation over the bound is not refused"),
         }
     }
@@ -325,12 +313,12 @@ impl Table {
 
     /// The entry of a present page, for changing it. It must stay present.
     pub(super) fn get_mut(&mut self, page: u64) -> Option<&mut Pte> {
-        own(&mut self.root).get_mut(page)
+        self.root.own().get_mut(page)
     }
 
     /// Sets an entry; returns the one before.
     pub(super) fn replace(&mut self, page: u64, pte: Pte, bound: Bound) -> Result<Pte, OutOfMemory> {
-        own(&mut self.root).replace(page, pte, bound)
+        self.root.own().replace(page, pte, bound)
     }
 
     /// Visits the present entries in order of address.
@@ -345,11 +333,11 @@ impl Table {
         wanted: &dyn Fn(&Pte) -> bool,
         f: &mut dyn FnMut(u64, &mut Pte),
     ) {
-        own(&mut self.root).edit(0, span, wanted, f);
+        self.root.own().edit(0, span, wanted, f);
     }
 
     /// Takes all entries of `span` away, showing each to `f` before.
     pub(super) fn remove(&mut self, span: Span, f: &mut dyn FnMut(u64, &Pte)) {
-        own(&mut self.root).remove(0, span, f);
+        self.root.own().remove(0, span, f);
     }
 }

@@ -1,5 +1,7 @@
 //! POSIX message queues: `mq_open(3)` and its kin.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, Len, Path, U32};
 use crate::calls::desc::fd_result;
@@ -67,7 +69,7 @@ pub(crate) fn mq_open(ctx: &mut Ctx<'_>, name: Path, oflag: I32, mode: U32, attr
             }
             let queue = MQueue {
                 perm: Perm::new(0, &creds, mode.0 & !ctx.umask()),
-                messages: imbl::Vector::new(),
+                messages: persist::Vector::new(),
                 max_messages: usize::try_from(count).map_err(|_| Errno::EINVAL)?,
                 max_size: usize::try_from(size).map_err(|_| Errno::EINVAL)?,
                 refs: 1,

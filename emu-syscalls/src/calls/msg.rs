@@ -1,5 +1,7 @@
 //! System V message queues: `msgget(2)`, `msgsnd(2)`, `msgrcv(2)`, `msgctl(2)`.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, I64, Len};
 use crate::ctx::{Ctx, Stop, SysResult};
@@ -49,7 +51,7 @@ pub(crate) fn msgget(ctx: &mut Ctx<'_>, key: I32, msgflg: I32) -> SysResult {
     let now = seconds(ctx);
     let queue = MsgQueue {
         perm: Perm::new(key.0, &ctx.task().creds, flags.cast_unsigned()),
-        messages: imbl::Vector::new(),
+        messages: persist::Vector::new(),
         bytes: 0,
         limit: MSGMNB,
         times: (0, 0, now),

@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: bytes are taken from a stream only when there is room for them in user memory.
 
+use std::borrow::Cow;
+
 use emu_core::mem::USER_END;
 
 use crate::abi::errno::Errno;
@@ -63,8 +65,12 @@ pub(crate) fn read_iovec(ctx: &mut Ctx<'_>, iov: Addr, count: u64) -> Result<Vec
 }
 
 /// The part of `iovs` from byte `skip` on, at most `max` bytes.
-fn window(iovs: &[Iov], mut skip: u64, mut max: u64) -> Vec<Iov> {
+fn window(iovs: &[Iov], mut skip: u64, mut max: u64) -> Cow<'_, [Iov]> {
     let mut part = Vec::new();
+    let whole = iovs.iter().all(|(_, len)| *len > 0) && iovs.iter().map(|(_, len)| len).sum::<u64>() <= max;
+    if skip == 0 && whole {
+        return Cow::Borrowed(iovs);
+    }
     for (addr, len) in iovs {
         if skip >= *len {
             skip -= len;
@@ -77,7 +83,7 @@ fn window(iovs: &[Iov], mut skip: u64, mut max: u64) -> Vec<Iov> {
         max -= take;
         skip = 0;
     }
-    part
+    Cow::Owned(part)
 }
 
 /// Copies `data` to user memory; how many bytes arrived, `EFAULT` if none.
@@ -149,7 +155,9 @@ pub(crate) fn read_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At) -> S
         let mut max = step;
         if !seekable {
             max = room(ctx, &part)?;
-            part = window(&part, 0, max);
+            if max < step {
+                part = Cow::Owned(window(&part, 0, max).into_owned());
+            }
         }
         let pos = match at {
             At::Own => ctx.file(id).pos,

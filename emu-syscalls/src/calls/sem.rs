@@ -1,5 +1,7 @@
 //! System V semaphores: `semget(2)`, `semop(2)`, `semctl(2)`.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, I32, U32, U64};
 use crate::calls::poll::{Timeout, ends_now, read_timespec};
@@ -53,7 +55,7 @@ pub(crate) fn semget(ctx: &mut Ctx<'_>, key: I32, nsems: I32, semflg: I32) -> Sy
     let now = seconds(ctx);
     let perm = Perm::new(key.0, &ctx.task().creds, flags.cast_unsigned());
     let sems = (0..nsems.0).map(|_| Sem::default()).collect();
-    let set = SemSet { perm, sems, times: (0, now), waiting: imbl::OrdMap::new() };
+    let set = SemSet { perm, sems, times: (0, now), waiting: persist::OrdMap::new() };
     let id = ipc::insert(ctx.k, "sys/kernel/sem_next_id", |k| &mut k.ipc.sems, set);
     if key.0 != 0 {
         ctx.k.ipc.sem_keys.insert(key.0, id);

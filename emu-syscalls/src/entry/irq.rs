@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: nothing asynchronous reaches the machine by any other way; a top half only counts, queues and raises.
 
+use emu_core::persist;
+
 use crate::kernel::Kernel;
 use crate::observe::{Event, hook};
 use crate::seam::{Direction, Host, HostEvent};
@@ -71,7 +73,7 @@ pub struct Irqs {
     /// Raised softirqs, a bit each.
     pub raised: u16,
     /// Host events that top halves queued.
-    pub events: imbl::Vector<HostEvent>,
+    pub events: persist::Vector<HostEvent>,
     /// Times work was left to ksoftirqd.
     pub deferred: u64,
     /// Context switches.

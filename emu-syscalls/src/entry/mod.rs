@@ -8,11 +8,9 @@
 
 pub mod irq;
 
-use std::sync::Arc;
-
 use emu_core::cpu::{Exception, RFlags, Vector, pf, reg};
 use emu_core::engine::{Exit, MissingInstr};
-use emu_core::mem::{Access, PAGE_SIZE, PageProt, Privilege, SpaceId};
+use emu_core::mem::{Access, Memory, PAGE_SIZE, PageProt, Privilege, SpaceId};
 
 use crate::abi::errno::Errno;
 use crate::ctx::{Call, Ctx, Stop, SysResult};
@@ -23,8 +21,8 @@ use crate::observe::inject::{self, Before};
 use crate::observe::{Event, hook};
 use crate::seam::Host;
 use crate::task::sighand::{SigInfo, sig};
-use crate::task::wait::{OnSignal, park};
-use crate::task::{RunState, TaskId, exit, init, ptrace, seccomp, signal};
+use crate::task::wait::{OnSignal, Wait, WaitKey, park};
+use crate::task::{RunState, Task, TaskId, deliver, exit, init, ptrace, seccomp, signal};
 
 /// Where kernel stacks begin (Linux's vmalloc area).
 pub const KERNEL_STACKS: u64 = 0xffff_c900_0000_0000;
@@ -233,16 +231,17 @@ impl Kernel {
 
 /// User to kernel mode: saves the user registers on the kernel stack.
 pub fn enter(k: &mut Kernel, tid: TaskId, orig_ax: u64) {
-    let ax = k.task(tid).cpu.regs[reg::RAX];
-    save(k, tid, orig_ax, ax);
+    let Kernel { tasks, mem, .. } = k;
+    let task = tasks.get_mut(tid).expect("task exists");
+    let ax = task.cpu.regs[reg::RAX];
+    save(task, mem, orig_ax, ax);
 }
 
 /// The same with `ax` as the saved rax. Returns what was saved.
-fn save(k: &mut Kernel, tid: TaskId, orig_ax: u64, ax: u64) -> PtRegs {
-    let task = k.task_mut(tid);
+fn save(task: &mut Task, mem: &mut Memory, orig_ax: u64, ax: u64) -> PtRegs {
     debug_assert!(!task.in_kernel);
     let r = &task.cpu.regs;
-    let regs = PtRegs {
+    let mut regs = PtRegs {
         r15: r[reg::R15],
         r14: r[reg::R14],
         r13: r[reg::R13],
@@ -265,7 +264,6 @@ fn save(k: &mut Kernel, tid: TaskId, orig_ax: u64, ax: u64) -> PtRegs {
         sp: r[reg::RSP],
         ss: USER_SS,
     };
-    let mut regs = regs;
     if task.work.step {
         // The flag is the tracer's, not the program's.
         regs.flags &= !RFlags::TF.bits();
@@ -275,14 +273,31 @@ fn save(k: &mut Kernel, tid: TaskId, orig_ax: u64, ax: u64) -> PtRegs {
     task.cpu.rip = KERNEL_TEXT;
     let at = task.kernel_stack_top - PT_REGS_SIZE;
     task.cpu.regs[reg::RSP] = at;
-    k.mem.write(SpaceId(0), at, &regs.to_bytes(), Privilege::Supervisor).expect("kernel stack is mapped");
+    mem.write_words(SpaceId(0), at, &regs.words(), Privilege::Supervisor).expect("kernel stack is mapped");
     regs
 }
 
 /// Kernel to user mode: loads the user registers from the kernel stack. The caller has done the work on the way out.
 fn back_to_user(k: &mut Kernel, tid: TaskId) {
     let regs = k.user_regs(tid);
-    let task = k.task_mut(tid);
+    load(k.task_mut(tid), &regs);
+}
+
+/// The same at the end of a call for which nothing else is to be done: its result goes to where the registers are saved.
+fn return_value(task: &mut Task, mem: &mut Memory, value: u64) {
+    const AX: usize = std::mem::offset_of!(PtRegs, ax) / 8;
+    let at = task.kernel_stack_top - PT_REGS_SIZE;
+    let mut words = [0; 21];
+    mem.change_words(SpaceId(0), at, Privilege::Supervisor, |saved: &mut [u64; 21]| {
+        saved[AX] = value;
+        words = *saved;
+    })
+    .expect("kernel stack is mapped");
+    load(task, &PtRegs::from_words(&words));
+}
+
+/// Makes `regs` the registers of a task that is in user mode from here on.
+fn load(task: &mut Task, regs: &PtRegs) {
     let r = &mut task.cpu.regs;
     r[reg::R15] = regs.r15;
     r[reg::R14] = regs.r14;
@@ -327,21 +342,21 @@ pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
 /// A `syscall` instruction retired in `tid`.
 pub fn syscall(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     k.irq.syscalls += 1;
-    let task = k.task_mut(tid);
+    let Kernel { tasks, mem, .. } = k;
+    let task = tasks.get_mut(tid).expect("task exists");
     task.syscalls += 1;
     let nr = task.cpu.regs[reg::RAX];
     // What a tracer, a restart or a signal sees before the call has a result (Linux: entry_SYSCALL_64).
-    let regs = save(k, tid, nr, Errno::ENOSYS.to_reg());
-    if let Some(count) =
-        usize::try_from(nr).ok().and_then(|nr| Arc::make_mut(&mut k.syscall_counts).get_mut(nr))
-    {
+    let regs = save(task, mem, nr, Errno::ENOSYS.to_reg());
+    let traced = task.work.traced;
+    if let Some(count) = usize::try_from(nr).ok().and_then(|nr| k.syscall_counts.own().get_mut(nr)) {
         *count += 1;
     }
     let call = Call { nr, args: [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9], ..Call::default() };
     if k.observer.on {
         hook::enter(k, host, tid, &call);
     }
-    if k.task(tid).work.traced && !ptrace::before_call(k, tid) {
+    if traced && !ptrace::before_call(k, tid) {
         return;
     }
     if !k.observer.plan.is_empty() {
@@ -393,25 +408,27 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
             unsupported(k, tid, &call, why);
             Err(Errno::ENOSYS)
         }
-        Err(Stop::Block(wait)) => match signal::interrupts(k, tid, wait.on_signal) {
-            Some(errno) => {
-                if wait.on_signal == OnSignal::RestartBlock {
-                    k.task_mut(tid).restart_call = Some(call.clone());
+        Err(Stop::Block(wait)) => {
+            match signal::interrupts(k, tid, wait.on_signal).or_else(|| stopped_and_continued(k, &wait)) {
+                Some(errno) => {
+                    if wait.on_signal == OnSignal::RestartBlock {
+                        k.task_mut(tid).restart_call = Some(call.clone());
+                    }
+                    Err(errno)
                 }
-                Err(errno)
-            }
-            None => {
-                hook::stamp(k, host);
-                k.observer.note(k.retired, || Event::Blocked { tid });
-                let task = k.task_mut(tid);
-                task.call = Some(call);
-                // An event before the wait (`vfork`) is reported first.
-                if !(task.work.traced && ptrace::stop_if_due(k, tid)) {
-                    park(k, tid, wait);
+                None => {
+                    hook::stamp(k, host);
+                    k.observer.note(k.retired, || Event::Blocked { tid });
+                    let task = k.task_mut(tid);
+                    task.call = Some(call);
+                    // An event before the wait (`vfork`) is reported first.
+                    if !(task.work.traced && ptrace::stop_if_due(k, tid)) {
+                        park(k, tid, wait);
+                    }
+                    return;
                 }
-                return;
             }
-        },
+        }
     };
     let mut tampered = inject::Tampered::default();
     if !k.observer.plan.is_empty() {
@@ -428,16 +445,32 @@ pub fn run_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, mut call: Call
     if k.observer.on && !signal::pending_set(k, tid).contains(crate::task::sighand::sig::KILL) {
         hook::exit(k, host, tid, &call, value, tampered);
     }
-    if k.tasks.contains(tid) {
-        if value.is_err_and(Errno::is_restart) {
-            k.task_mut(tid).work.restart = true;
+    let ax = value.unwrap_or_else(Errno::to_reg);
+    let restart = value.is_err_and(Errno::is_restart);
+    let Kernel { tasks, groups, mem, irq, .. } = &mut *k;
+    if let Some(task) = tasks.get_mut(tid) {
+        task.work.restart |= restart;
+        if irq.raised == 0
+            && task.mm.is_some()
+            && groups.get(task.group).is_some_and(|group| deliver::is_idle(task, group))
+        {
+            return_value(task, mem, ax);
+            return;
         }
-        k.set_user_ax(tid, value.unwrap_or_else(Errno::to_reg));
+        k.set_user_ax(tid, ax);
         if k.task(tid).work.traced {
             ptrace::after_call(k, tid);
         }
         leave(k, host, tid);
     }
+}
+
+/// Interrupts a wait as if the process had been stopped and continued here, where that shows (`--chaos`): most calls are
+/// restarted, these few end with `EINTR` (signal(7)).
+fn stopped_and_continued(k: &mut Kernel, wait: &Wait) -> Option<Errno> {
+    let shows = wait.on_signal == OnSignal::Eintr && !wait.keys.contains(&WaitKey::Never);
+    let chaos = k.sched.chaos.as_mut().filter(|_| shows)?;
+    chaos.interrupts(k.retired).then_some(Errno::EINTR)
 }
 
 /// What the filters of the task say to a call. `false`: it does not run (now).

@@ -3,6 +3,8 @@
 //! **Invariant**: an item that may be ready is in the ready list; looking at what is ready costs as much as there are
 //! candidates, not as much as is watched. An item lives as long as the open file it watches.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::file::{File, FileId, FileOps, Ready};
@@ -46,9 +48,9 @@ struct Item {
 /// An epoll instance.
 #[derive(Debug, Clone, Default)]
 pub struct Epoll {
-    items: imbl::OrdMap<u32, Item>,
-    by_target: imbl::OrdMap<(FileId, i32), u32>,
-    ready: imbl::Vector<u32>,
+    items: persist::OrdMap<u32, Item>,
+    by_target: persist::OrdMap<(FileId, i32), u32>,
+    ready: persist::Vector<u32>,
     next: u32,
 }
 
@@ -57,7 +59,7 @@ pub struct Epoll {
 pub struct Epolls {
     /// Instances.
     pub instances: Arena<EpollId, Epoll>,
-    watchers: imbl::OrdSet<(FileId, FileId, u32)>,
+    watchers: persist::OrdSet<(FileId, FileId, u32)>,
 }
 
 /// An epoll instance as an open file.

@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: a queued event keeps the place it is about. What a listener opens to look at an event makes no event.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::arg::Addr;
@@ -108,16 +110,16 @@ pub struct Fanotify {
     /// Flags of `fanotify_init`.
     pub flags: u32,
     event_flags: u32,
-    marks: imbl::OrdMap<Object, Mark>,
-    queue: imbl::Vector<Event>,
+    marks: persist::OrdMap<Object, Mark>,
+    queue: persist::Vector<Event>,
 }
 
 /// All groups, and who watches what.
 #[derive(Debug, Clone, Default)]
 pub struct Fanotifies {
     groups: Arena<FanotifyId, Fanotify>,
-    by_object: imbl::OrdSet<(Object, FanotifyId)>,
-    questions: imbl::OrdMap<u64, Question>,
+    by_object: persist::OrdSet<(Object, FanotifyId)>,
+    questions: persist::OrdMap<u64, Question>,
     asked: u64,
 }
 
@@ -134,8 +136,8 @@ pub fn create(k: &mut Kernel, flags: u32, event_flags: u32) -> FanotifyId {
         file: FileId(0),
         flags,
         event_flags,
-        marks: imbl::OrdMap::new(),
-        queue: imbl::Vector::new(),
+        marks: persist::OrdMap::new(),
+        queue: persist::Vector::new(),
     })
 }
 

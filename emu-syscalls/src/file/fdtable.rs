@@ -1,6 +1,9 @@
 //! Descriptor tables.
 //!
-//! **Invariant**: every descriptor holds one reference to its open file.
+//! **Invariant**: every descriptor holds one reference to its open file; tables that are kin, copies of each other in which
+//! no number has come to mean another file since, hold their references together. So a copy costs nothing until it differs.
+
+use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::id;
@@ -13,6 +16,8 @@ use crate::task::TaskId;
 id! {
     /// A descriptor table, shared by `CLONE_FILES`.
     FdTableId;
+    /// Tables whose references to files are counted once.
+    KinId;
 }
 
 /// Index of RLIMIT_NOFILE in a group's limits.
@@ -31,18 +36,20 @@ pub struct Descriptor {
 #[derive(Debug, Clone)]
 pub struct FdTable {
     /// Descriptors by number.
-    pub fds: imbl::OrdMap<i32, Descriptor>,
+    pub fds: persist::OrdMap<i32, Descriptor>,
     /// Tasks that share it.
     pub users: u32,
     /// All numbers below are in use.
     crowded: i32,
+    /// The tables that hold their references together with this one; how many they are stands in `Kernel::fd_kin`.
+    kin: Option<KinId>,
 }
 
 impl FdTable {
     /// An empty table with one user.
     #[must_use]
     pub fn new() -> Self {
-        FdTable { fds: imbl::OrdMap::new(), users: 1, crowded: 0 }
+        FdTable { fds: persist::OrdMap::new(), users: 1, crowded: 0, kin: None }
     }
     /// The lowest free number from `from` up.
     #[must_use]
@@ -94,14 +101,41 @@ pub fn put_file(k: &mut Kernel, id: FileId) {
     }
 }
 
-/// A copy of a table for a new task: every open file gets one more reference (`fork`, `unshare(CLONE_FILES)`).
+/// A copy of a table for a new task (`fork`, `unshare(CLONE_FILES)`). The two are kin.
 pub fn copy_table(k: &mut Kernel, from: FdTableId) -> FdTableId {
-    let mut table = k.fd_tables.get(from).cloned().unwrap_or_default();
-    table.users = 1;
-    for descriptor in table.fds.values() {
-        get_file(k, descriptor.file);
+    let Some(table) = k.fd_tables.get_mut(from) else { return k.fd_tables.insert(FdTable::new()) };
+    match table.kin {
+        Some(kin) => {
+            if let Some(count) = k.fd_kin.get_mut(kin) {
+                *count += 1;
+            }
+        }
+        None => table.kin = Some(k.fd_kin.insert(2)),
     }
-    k.fd_tables.insert(table)
+    let copy = FdTable { users: 1, ..table.clone() };
+    k.fd_tables.insert(copy)
+}
+
+/// A table leaves its kin. Whether others hold the references that they had together.
+fn leave_kin(k: &mut Kernel, kin: KinId) -> bool {
+    let Some(count) = k.fd_kin.get_mut(kin) else { return false };
+    *count -= 1;
+    let others = *count > 0;
+    if !others {
+        k.fd_kin.remove(kin);
+    }
+    others
+}
+
+/// A number of the table is about to mean another file: from here on it holds references of its own.
+pub fn part(k: &mut Kernel, id: FdTableId) {
+    let Some(kin) = k.fd_tables.get_mut(id).and_then(|table| table.kin.take()) else { return };
+    if leave_kin(k, kin) {
+        let files = k.fd_tables.get(id).map(|table| table.fds.clone()).unwrap_or_default();
+        for descriptor in files.values() {
+            get_file(k, descriptor.file);
+        }
+    }
 }
 
 /// One more task uses a table (`CLONE_FILES`).
@@ -119,6 +153,9 @@ pub fn put_table(k: &mut Kernel, id: FdTableId) {
         return;
     }
     if let Some(table) = k.fd_tables.remove(id) {
+        if table.kin.is_some_and(|kin| leave_kin(k, kin)) {
+            return;
+        }
         for descriptor in table.fds.values() {
             put_file(k, descriptor.file);
         }
@@ -141,8 +178,14 @@ pub fn close_on_exec(k: &mut Kernel, tid: TaskId) {
     let Some(table) = k.fd_tables.get_mut(id) else { return };
     let doomed: Vec<(i32, FileId)> =
         table.fds.iter().filter(|(_, d)| d.cloexec).map(|(fd, d)| (*fd, d.file)).collect();
-    for (fd, _) in &doomed {
-        table.take(*fd);
+    if doomed.is_empty() {
+        return;
+    }
+    part(k, id);
+    if let Some(table) = k.fd_tables.get_mut(id) {
+        for (fd, _) in &doomed {
+            table.take(*fd);
+        }
     }
     for (_, file) in doomed {
         put_file(k, file);
@@ -198,6 +241,8 @@ impl Ctx<'_> {
         if fd >= limit {
             return Err(Errno::EMFILE);
         }
+        part(self.k, table_id);
+        let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
         table.fds.insert(fd, Descriptor { file: id, cloexec });
         if from <= table.crowded {
             table.crowded = fd + 1;
@@ -207,6 +252,7 @@ impl Ctx<'_> {
     /// Makes `fd` refer to `id` (whose reference passes to the table), closing what it referred to before.
     pub fn install_at(&mut self, fd: Fd, id: FileId, cloexec: bool) -> Result<(), Errno> {
         let table_id = self.task().fds;
+        part(self.k, table_id);
         let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
         if let Some(old) = table.fds.insert(fd.0, Descriptor { file: id, cloexec }) {
             put_file(self.k, old.file);
@@ -228,6 +274,8 @@ impl Ctx<'_> {
     /// Closes a descriptor.
     pub fn close_fd(&mut self, fd: Fd) -> Result<(), Errno> {
         let table_id = self.task().fds;
+        self.descriptor(fd)?;
+        part(self.k, table_id);
         let table = self.k.fd_tables.get_mut(table_id).ok_or(Errno::EBADF)?;
         let descriptor = table.take(fd.0).ok_or(Errno::EBADF)?;
         put_file(self.k, descriptor.file);

@@ -2,6 +2,8 @@
 //!
 //! The file systems call [`event`] for every change; it costs one look-up for an inode nobody watches.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::arg::Addr;
@@ -85,8 +87,8 @@ impl Record {
 #[derive(Debug, Clone)]
 pub struct Inotify {
     file: FileId,
-    watches: imbl::OrdMap<i32, (InodeId, u32)>,
-    queue: imbl::Vector<Record>,
+    watches: persist::OrdMap<i32, (InodeId, u32)>,
+    queue: persist::Vector<Record>,
     next_wd: i32,
 }
 
@@ -94,9 +96,9 @@ pub struct Inotify {
 #[derive(Debug, Clone, Default)]
 pub struct Inotifies {
     instances: Arena<InotifyId, Inotify>,
-    by_inode: imbl::OrdSet<(InodeId, InotifyId, i32)>,
+    by_inode: persist::OrdSet<(InodeId, InotifyId, i32)>,
     /// Directories watched by `F_NOTIFY`.
-    pub(crate) dir_watches: imbl::OrdMap<InodeId, imbl::Vector<crate::file::sigio::DirWatch>>,
+    pub(crate) dir_watches: persist::OrdMap<InodeId, persist::Vector<crate::file::sigio::DirWatch>>,
     last_cookie: u32,
 }
 
@@ -111,8 +113,8 @@ pub struct InotifyFile {
 pub fn create(k: &mut Kernel) -> InotifyId {
     k.inotifies.instances.insert(Inotify {
         file: FileId(0),
-        watches: imbl::OrdMap::new(),
-        queue: imbl::Vector::new(),
+        watches: persist::OrdMap::new(),
+        queue: persist::Vector::new(),
         next_wd: 1,
     })
 }

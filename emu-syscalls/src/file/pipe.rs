@@ -3,6 +3,8 @@
 //! **Invariant**: as in Linux, a pipe is a ring of page-sized buffers: what fits is counted in buffers, so a write of at
 //! most PIPE_BUF bytes is taken whole or not at all.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::id;
 use crate::arg::Addr;
@@ -48,7 +50,7 @@ impl PipeBuf {
 /// A pipe: bytes between its ends.
 #[derive(Debug, Clone)]
 pub struct Pipe {
-    bufs: imbl::Vector<PipeBuf>,
+    bufs: persist::Vector<PipeBuf>,
     slots: usize,
     /// Open files that read.
     pub readers: u32,
@@ -63,7 +65,7 @@ pub struct Pipe {
 impl Default for Pipe {
     fn default() -> Self {
         Pipe {
-            bufs: imbl::Vector::new(),
+            bufs: persist::Vector::new(),
             slots: DEFAULT_SLOTS,
             readers: 0,
             writers: 0,
@@ -289,6 +291,13 @@ impl FileOps for PipeEnd {
             return Err(self.block(ctx, id, WaitKey::Pipe(self.pipe)));
         }
         let was_full = pipe.is_full();
+        // A buffer never ends inside an atomic write: what is behind it may as well not have come yet.
+        let first = pipe.bufs.front().filter(|_| pipe.bufs.len() > 1).map(|buf| buf.rest().len());
+        let max = match first.filter(|len| *len < max) {
+            Some(len) if ctx.k.shorter_read(max).is_some() => len,
+            _ => max,
+        };
+        let pipe = ctx.k.pipes.get_mut(self.pipe).ok_or(Errno::EBADF)?;
         let data = pipe.take(max);
         if was_full && !pipe.is_full() {
             ctx.k.wake(WaitKey::PipeRoom(self.pipe));

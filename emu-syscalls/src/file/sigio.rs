@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: registrations of an open file go with it.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::file::inotify::mask;
 use crate::file::{File, FileId, flags};
@@ -142,7 +144,7 @@ pub fn watch_dir(k: &mut Kernel, id: FileId, fd: i32, bits: u32) -> Result<(), E
     Ok(())
 }
 
-fn store(k: &mut Kernel, inode: InodeId, list: imbl::Vector<DirWatch>) {
+fn store(k: &mut Kernel, inode: InodeId, list: persist::Vector<DirWatch>) {
     if list.is_empty() {
         k.inotifies.dir_watches.remove(&inode);
     } else {
@@ -174,7 +176,7 @@ pub fn dir_event(k: &mut Kernel, dir: InodeId, bits: u32, renamed_within: bool) 
     if renamed_within {
         found = dn::RENAME;
     }
-    let mut rest = imbl::Vector::new();
+    let mut rest = persist::Vector::new();
     for mut watch in list {
         if watch.wanted & found == 0 {
             rest.push_back(watch);

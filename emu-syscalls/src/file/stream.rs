@@ -15,7 +15,8 @@ pub struct StreamFile {
 
 impl FileOps for StreamFile {
     fn read(&self, ctx: &mut Ctx<'_>, id: FileId, max: usize, _pos: u64) -> Result<Vec<u8>, Stop> {
-        match ctx.host.stream_read(self.stream, max) {
+        let most = ctx.k.shorter_read(max).unwrap_or(max);
+        match ctx.host.stream_read(self.stream, most) {
             Err(Errno::EAGAIN) => Err(ctx.block_on(id)),
             other => Ok(other?),
         }

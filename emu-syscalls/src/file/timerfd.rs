@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: an armed timer is in the queue at the monotonic time of its next expiration.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::ctx::{Ctx, Stop};
@@ -35,7 +37,7 @@ pub struct TimerFd {
 pub struct TimerFds {
     /// By id.
     pub timers: Arena<TimerFdId, TimerFd>,
-    queue: imbl::OrdSet<(u64, TimerFdId)>,
+    queue: persist::OrdSet<(u64, TimerFdId)>,
 }
 
 impl TimerFds {

@@ -101,7 +101,14 @@ pub struct Tty {
     pub packet_status: u8,
     /// Owner of the node in /dev/pts.
     pub owner: u32,
+    /// Its group.
+    pub group: u32,
+    /// Its permission bits.
+    pub mode: u32,
 }
+
+/// Group of new terminals: Debian's `tty`.
+const TTY_GROUP: u32 = 5;
 
 impl Tty {
     /// A terminal nobody has opened.
@@ -125,6 +132,8 @@ impl Tty {
             packet_mode: false,
             packet_status: 0,
             owner: 0,
+            group: TTY_GROUP,
+            mode: 0o620,
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use emu_core::elf::page_down;
 use emu_core::mem::{Access, PAGE_SIZE};
+use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::id;
@@ -69,7 +70,7 @@ pub struct Uffd {
     /// Features asked for.
     pub features: u64,
     /// Faults not read yet: flags, address, thread.
-    pub queue: imbl::Vector<(u64, u64, u32)>,
+    pub queue: persist::Vector<(u64, u64, u32)>,
 }
 
 /// An instance as an open file.
@@ -86,7 +87,7 @@ pub fn make(ctx: &mut Ctx<'_>, bits: u32) -> SysResult {
         return Err(Errno::EINVAL.into());
     }
     let mm = ctx.mm_id()?;
-    let state = Uffd { file: FileId(0), mm, ready: false, features: 0, queue: imbl::Vector::new() };
+    let state = Uffd { file: FileId(0), mm, ready: false, features: 0, queue: persist::Vector::new() };
     let uffd = ctx.k.uffds.insert(state);
     let status = flags::O_RDWR | bits & flags::O_NONBLOCK;
     let fd = match ctx.install(File::Uffd(UffdFile { uffd }), status, bits & flags::O_CLOEXEC != 0) {

@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: a number is never used twice, so one that was removed is simply not found.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::kernel::Kernel;
@@ -89,11 +91,11 @@ pub struct SemSet {
     /// Owner and rights.
     pub perm: Perm,
     /// The semaphores.
-    pub sems: imbl::Vector<Sem>,
+    pub sems: persist::Vector<Sem>,
     /// Last semop and last change, in seconds since 1970.
     pub times: (u64, u64),
     /// What tasks that wait here wait for: semaphore, and whether for zero.
-    pub waiting: imbl::OrdMap<crate::task::TaskId, (u16, bool)>,
+    pub waiting: persist::OrdMap<crate::task::TaskId, (u16, bool)>,
 }
 
 /// A message.
@@ -111,7 +113,7 @@ pub struct MsgQueue {
     /// Owner and rights.
     pub perm: Perm,
     /// Messages in order.
-    pub messages: imbl::Vector<Msg>,
+    pub messages: persist::Vector<Msg>,
     /// Bytes in it.
     pub bytes: u64,
     /// Bytes it may hold.
@@ -128,17 +130,17 @@ pub struct Ipc {
     /// Semaphore sets.
     pub sems: Arena<SemId, SemSet>,
     /// What exiting processes give back (SEM_UNDO).
-    pub undo: imbl::OrdMap<(GroupId, SemId, u16), i32>,
+    pub undo: persist::OrdMap<(GroupId, SemId, u16), i32>,
     /// Numbers by key, for those that are not private.
-    pub sem_keys: imbl::OrdMap<i32, SemId>,
+    pub sem_keys: persist::OrdMap<i32, SemId>,
     /// Numbers by key, for those that are not private.
-    pub msg_keys: imbl::OrdMap<i32, MsgId>,
+    pub msg_keys: persist::OrdMap<i32, MsgId>,
     /// System V message queues.
     pub queues: Arena<MsgId, MsgQueue>,
     /// POSIX message queues.
     pub mqueues: Arena<MqId, mqueue::MQueue>,
     /// Their names.
-    pub mq_names: imbl::OrdMap<Vec<u8>, MqId>,
+    pub mq_names: persist::OrdMap<Vec<u8>, MqId>,
 }
 
 /// Puts a new object under the number that `/proc/sys/kernel/*_next_id` asks for once, if it is free, else under the next.

@@ -1,5 +1,7 @@
 //! POSIX message queues (mq_overview(7)).
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
 use crate::file::{FileId, FileOps, Ready};
@@ -17,7 +19,7 @@ pub struct MQueue {
     /// Owner and rights.
     pub perm: Perm,
     /// Messages: priority and bytes, highest priority first, then oldest.
-    pub messages: imbl::Vector<(u32, Vec<u8>)>,
+    pub messages: persist::Vector<(u32, Vec<u8>)>,
     /// Messages it may hold.
     pub max_messages: usize,
     /// Bytes in a message.

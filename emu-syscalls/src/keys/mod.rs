@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::kernel::Kernel;
@@ -115,7 +117,7 @@ pub enum KeyState {
 }
 
 /// Links of a keyring: one for each type and description.
-pub type Links = imbl::OrdMap<(KeyType, Arc<[u8]>), KeyId>;
+pub type Links = persist::OrdMap<(KeyType, Arc<[u8]>), KeyId>;
 
 /// A key.
 #[derive(Debug, Clone)]
@@ -183,13 +185,13 @@ pub struct Keys {
     /// By serial number.
     pub all: Arena<KeyId, Key>,
     /// By user number.
-    pub users: imbl::OrdMap<u32, UserKeys>,
+    pub users: persist::OrdMap<u32, UserKeys>,
     /// Number of keys at which [`collect`] looks again by itself.
     limit: usize,
     /// Keys made so far.
     made: u32,
     /// `_persistent.N`, by user number.
-    pub persistent: imbl::OrdMap<u32, KeyId>,
+    pub persistent: persist::OrdMap<u32, KeyId>,
 }
 
 /// What a task holds. A process's own keyring is in its thread group.

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::abi::uts;
 use crate::file::{FileId, Ready};
@@ -97,7 +99,7 @@ pub struct Log {
     /// First record of SYSLOG_ACTION_READ_ALL.
     cleared: u64,
     /// Next record of each open /dev/kmsg.
-    readers: imbl::OrdMap<FileId, u64>,
+    readers: persist::OrdMap<FileId, u64>,
     /// Messages below this level go to the console; /proc/sys/kernel/printk.
     pub console_level: u8,
     /// Level of messages without one.
@@ -116,7 +118,7 @@ impl Default for Log {
             next: 0,
             unread: (0, 0),
             cleared: 0,
-            readers: imbl::OrdMap::new(),
+            readers: persist::OrdMap::new(),
             console_level: 7,
             default_level: 4,
             minimum_level: 1,

@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: a context belongs to an address space, is named by a page in it and is not inherited by `fork`.
 
+use emu_core::persist;
+
 use crate::file::FileId;
 
 /// A context (`struct kioctx`).
@@ -10,9 +12,9 @@ pub struct AioContext {
     /// Requests that may be under way or not yet taken.
     pub max: u32,
     /// Completed requests.
-    pub events: imbl::Vector<AioEvent>,
+    pub events: persist::Vector<AioEvent>,
     /// Polls that wait.
-    pub polls: imbl::Vector<AioPoll>,
+    pub polls: persist::Vector<AioPoll>,
 }
 
 impl AioContext {

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use emu_core::mem::{ObjectId, PageProt, SpaceId};
+use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::id;
@@ -134,7 +135,7 @@ pub struct Mm {
     /// Page tables.
     pub space: SpaceId,
     /// Areas by first address; they do not overlap.
-    pub areas: imbl::OrdMap<u64, Area>,
+    pub areas: persist::OrdMap<u64, Area>,
     /// Start and end of the heap.
     pub brk: (u64, u64),
     /// New mappings are placed below this address.
@@ -166,7 +167,7 @@ pub struct Mm {
     /// Commands of membarrier(2) that were registered for.
     pub membarrier: u32,
     /// Contexts of io_setup(2) by the address of their page.
-    pub aio: imbl::OrdMap<u64, aio::AioContext>,
+    pub aio: persist::OrdMap<u64, aio::AioContext>,
     /// Ranges whose faults user space answers.
     pub userfaults: userfault::Userfaults,
     /// Tasks that share it.
@@ -182,7 +183,7 @@ impl Mm {
     pub fn new(space: SpaceId) -> Self {
         Mm {
             space,
-            areas: imbl::OrdMap::new(),
+            areas: persist::OrdMap::new(),
             brk: (0, 0),
             mmap_top: layout::STACK_TOP,
             crowded: (u64::MAX, 0),
@@ -198,7 +199,7 @@ impl Mm {
             lock_future: false,
             thp_disabled: false,
             membarrier: 0,
-            aio: imbl::OrdMap::new(),
+            aio: persist::OrdMap::new(),
             userfaults: userfault::Userfaults::default(),
             users: 1,
         }
@@ -246,7 +247,7 @@ pub fn fork(k: &mut Kernel, from: MmId) -> Result<MmId, Errno> {
     let mut child = parent.clone();
     child.users = 1;
     child.lock_future = false;
-    child.aio = imbl::OrdMap::new();
+    child.aio = persist::OrdMap::new();
     child.usage.locked = 0;
     child.space = k.mem.fork_space(parent.space);
     let mut changed = Vec::new();

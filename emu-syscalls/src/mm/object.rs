@@ -4,6 +4,7 @@
 //! merging do not change it.
 
 use emu_core::mem::ObjectId;
+use emu_core::persist;
 
 use super::{Area, Backing};
 use crate::kernel::Kernel;
@@ -11,7 +12,7 @@ use crate::kernel::Kernel;
 /// Bytes mapped of each object.
 #[derive(Debug, Clone, Default)]
 pub struct MappedBytes {
-    bytes: imbl::OrdMap<ObjectId, u64>,
+    bytes: persist::OrdMap<ObjectId, u64>,
 }
 
 impl MappedBytes {

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use emu_core::elf::page_down;
 use emu_core::mem::{Access, PAGE_SIZE, PageProt};
+use emu_core::persist;
 
 use super::{Backing, Mm, MmId};
 use crate::file::userfault::{UffdId, feature};
@@ -48,11 +49,11 @@ pub struct Registered {
 #[derive(Debug, Clone, Default)]
 pub struct Userfaults {
     /// Ranges by their start; they do not overlap.
-    pub ranges: imbl::OrdMap<u64, Registered>,
+    pub ranges: persist::OrdMap<u64, Registered>,
     /// Pages protected against writes.
-    pub protected: imbl::OrdSet<u64>,
+    pub protected: persist::OrdSet<u64>,
     /// Pages whose touch is SIGBUS (`UFFDIO_POISON`).
-    pub poisoned: imbl::OrdSet<u64>,
+    pub poisoned: persist::OrdSet<u64>,
 }
 
 impl Userfaults {

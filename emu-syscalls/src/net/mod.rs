@@ -8,6 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::file::{File, FileId};
@@ -158,15 +160,15 @@ pub struct Socket {
     /// Error to be reported once.
     pub error: Option<Errno>,
     /// What arrived.
-    pub queue: imbl::Vector<Message>,
+    pub queue: persist::Vector<Message>,
     /// What it takes, in bytes with overhead.
     pub queued: usize,
     /// Length of the queue of connections.
     pub backlog: usize,
     /// Connections not accepted yet.
-    pub accept_queue: imbl::Vector<SocketId>,
+    pub accept_queue: persist::Vector<SocketId>,
     /// Sockets that wait for room in the backlog.
-    pub waiting: imbl::Vector<SocketId>,
+    pub waiting: persist::Vector<SocketId>,
     /// Credentials of the one who made it (or listens).
     pub owner: Ucred,
     /// Credentials of the peer when the connection was made.
@@ -187,15 +189,15 @@ pub struct Net {
     /// By id.
     pub sockets: Arena<SocketId, Socket>,
     /// Abstract UNIX names.
-    pub abstract_names: imbl::OrdMap<Vec<u8>, SocketId>,
+    pub abstract_names: persist::OrdMap<Vec<u8>, SocketId>,
     /// UNIX sockets bound to inodes.
-    pub inodes: imbl::OrdMap<InodeId, SocketId>,
+    pub inodes: persist::OrdMap<InodeId, SocketId>,
     /// Bound ports: protocol (6, 17), port, socket.
-    pub ports: imbl::OrdSet<(i32, u16, SocketId)>,
+    pub ports: persist::OrdSet<(i32, u16, SocketId)>,
     /// Raw internet sockets.
-    pub raw: imbl::OrdSet<SocketId>,
+    pub raw: persist::OrdSet<SocketId>,
     /// UNIX datagram sockets connected to another: (to, from).
-    pub dgram_peers: imbl::OrdSet<(SocketId, SocketId)>,
+    pub dgram_peers: persist::OrdSet<(SocketId, SocketId)>,
     /// Open files in messages.
     pub in_flight: usize,
     next_port: u16,
@@ -229,11 +231,11 @@ impl Socket {
             shut_read: false,
             shut_write: false,
             error: None,
-            queue: imbl::Vector::new(),
+            queue: persist::Vector::new(),
             queued: 0,
             backlog: 0,
-            accept_queue: imbl::Vector::new(),
-            waiting: imbl::Vector::new(),
+            accept_queue: persist::Vector::new(),
+            waiting: persist::Vector::new(),
             owner,
             peer_creds: None,
             landlock: None,
@@ -422,7 +424,7 @@ pub fn drained(k: &mut Kernel, id: SocketId, senders: &[SocketId]) {
 }
 
 /// Drops messages with the files in them.
-pub fn discard(k: &mut Kernel, messages: imbl::Vector<Message>) {
+pub fn discard(k: &mut Kernel, messages: persist::Vector<Message>) {
     for message in messages {
         for file in message.files {
             k.net.in_flight = k.net.in_flight.saturating_sub(1);

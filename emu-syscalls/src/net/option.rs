@@ -3,6 +3,8 @@
 //! **Invariant**: an option that changes nothing here (TCP_NODELAY on a network without packets) is stored and given back;
 //! one whose effect is missing is reported as a gap.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
@@ -90,13 +92,13 @@ pub struct Options {
     /// What ICMP_FILTER or ICMPV6_FILTER blocks: a bit for each type.
     pub filter: Vec<u32>,
     /// Multicast groups that were joined.
-    pub groups: imbl::OrdSet<IpAddr>,
+    pub groups: persist::OrdSet<IpAddr>,
     /// Whether IP_MULTICAST_IF or IPV6_MULTICAST_IF named `lo`.
     pub multicast_lo: bool,
     /// Address that IP_MULTICAST_IF gave.
     pub multicast_from: Ipv4Addr,
     sndbuf_fixed: bool,
-    stored: imbl::OrdMap<(i32, i32), i32>,
+    stored: persist::OrdMap<(i32, i32), i32>,
 }
 
 impl Options {
@@ -116,11 +118,11 @@ impl Options {
             rcvtimeo_ns: 0,
             sndtimeo_ns: 0,
             filter: Vec::new(),
-            groups: imbl::OrdSet::new(),
+            groups: persist::OrdSet::new(),
             multicast_lo: false,
             multicast_from: Ipv4Addr::UNSPECIFIED,
             sndbuf_fixed: false,
-            stored: imbl::OrdMap::new(),
+            stored: persist::OrdMap::new(),
         }
     }
     /// Value of an option that is an `int`; 0 for one that is not stored.

@@ -146,7 +146,18 @@ pub(crate) fn recv_some(
         return Err(wait.stop(ctx, vec![WaitKey::Socket(id.0)]));
     }
     match (socket.kind, take) {
-        (Kind::Stream, _) => stream(ctx, id, max, take),
+        (Kind::Stream, _) => {
+            // A segment may end anywhere; a message between local sockets is not split, but may come alone.
+            let first = socket.queue.front().map_or(0, |message| message.data.len() - message.start);
+            let local = socket.domain == Domain::Unix;
+            let several = socket.queue.len() > 1;
+            let short = match take {
+                Take::Consume if !local || several && first < max => ctx.k.shorter_read(max),
+                _ => None,
+            };
+            let most = short.map_or(max, |most| if local { first.max(1) } else { most });
+            stream(ctx, id, most, take)
+        }
         (_, Take::Peek) => {
             let Some(first) = socket.queue.front() else { return Ok(Received::default()) };
             let received = Received {

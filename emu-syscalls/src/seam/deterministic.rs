@@ -45,8 +45,6 @@ pub struct DeterministicHost<H> {
     identities: BTreeMap<u64, u64>,
     /// Events that came while a read waited.
     pending: Vec<HostEvent>,
-    /// A read takes less than asked for now and then.
-    short_reads: Option<ChaCha8Rng>,
     inputs: Xxh3,
     has_terminal: bool,
 }
@@ -67,16 +65,8 @@ impl<H: Host> DeterministicHost<H> {
             random: ChaCha8Rng::from_seed(seed_bytes(seed)),
             identities: BTreeMap::new(),
             pending: Vec::new(),
-            short_reads: None,
             inputs: Xxh3::new(),
         }
-    }
-
-    /// Lets reads of standard input take less than asked for, by the seed (`--chaos`).
-    #[must_use]
-    pub fn with_short_reads(mut self, seed: u64) -> Self {
-        self.short_reads = Some(ChaCha8Rng::seed_from_u64(seed ^ 0x5851_f42d_4c95_7f2d));
-        self
     }
 
     /// Digest of all inputs so far: contents of files and of standard input, in the order they were read.
@@ -143,13 +133,6 @@ impl<H: Host> Host for DeterministicHost<H> {
         }
     }
     fn stream_read(&mut self, stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
-        let mut max = max;
-        if let Some(random) = &mut self.short_reads
-            && random.next_u32() % 4 == 0
-        {
-            let most = u32::try_from(max.clamp(1, 4096)).unwrap_or(1);
-            max = max.min(usize::try_from(1 + random.next_u32() % most).unwrap_or(max));
-        }
         if self.inner.stream_kind(stream) == StreamKind::Terminal {
             return self.inner.stream_read(stream, max);
         }

@@ -214,6 +214,80 @@ pub trait Host: Send + std::fmt::Debug {
     ) -> Vec<HostEvent>;
 }
 
+/// Methods of [`Host`] about standard streams that a field answers.
+#[macro_export]
+macro_rules! forward_streams {
+    ($field:ident) => {
+        fn stream_kind(&mut self, stream: $crate::seam::Stream) -> $crate::seam::StreamKind {
+            self.$field.stream_kind(stream)
+        }
+        fn stream_read(
+            &mut self,
+            stream: $crate::seam::Stream,
+            max: usize,
+        ) -> Result<Vec<u8>, $crate::abi::errno::Errno> {
+            self.$field.stream_read(stream, max)
+        }
+        fn stream_write(
+            &mut self,
+            stream: $crate::seam::Stream,
+            data: &[u8],
+        ) -> Result<usize, $crate::abi::errno::Errno> {
+            self.$field.stream_write(stream, data)
+        }
+        fn stream_ready(&mut self, stream: $crate::seam::Stream) -> (bool, bool) {
+            self.$field.stream_ready(stream)
+        }
+        fn window_size(&mut self) -> Option<$crate::seam::WindowSize> {
+            self.$field.window_size()
+        }
+    };
+}
+
+/// Methods of [`Host`] about files that a field answers.
+#[macro_export]
+macro_rules! forward_files {
+    ($field:ident) => {
+        fn file_stat(
+            &mut self,
+            at: &$crate::seam::HostPath,
+        ) -> Result<$crate::seam::HostStat, $crate::abi::errno::Errno> {
+            self.$field.file_stat(at)
+        }
+        fn dir_list(
+            &mut self,
+            at: &$crate::seam::HostPath,
+        ) -> Result<Vec<$crate::seam::HostEntry>, $crate::abi::errno::Errno> {
+            self.$field.dir_list(at)
+        }
+        fn link_read(&mut self, at: &$crate::seam::HostPath) -> Result<Vec<u8>, $crate::abi::errno::Errno> {
+            self.$field.link_read(at)
+        }
+        fn file_read(
+            &mut self,
+            at: &$crate::seam::HostPath,
+            offset: u64,
+            buf: &mut [u8],
+        ) -> Result<usize, $crate::abi::errno::Errno> {
+            self.$field.file_read(at, offset, buf)
+        }
+        fn file_write(
+            &mut self,
+            at: &$crate::seam::HostPath,
+            offset: u64,
+            data: &[u8],
+        ) -> Result<(), $crate::abi::errno::Errno> {
+            self.$field.file_write(at, offset, data)
+        }
+        fn file_change(
+            &mut self,
+            change: &$crate::seam::HostChange,
+        ) -> Result<(), $crate::abi::errno::Errno> {
+            self.$field.file_change(change)
+        }
+    };
+}
+
 /// Which way somebody waits for a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Direction {

@@ -359,6 +359,12 @@ impl Host for ReplayHost {
         }
     }
 
+    fn stamp(&mut self, retired: u64) -> crate::observe::Stamp {
+        crate::observe::Stamp {
+            monotonic_ns: self.predict.monotonic(retired),
+            realtime_ns: self.predict.realtime(retired),
+        }
+    }
     fn can_signal(&self) -> bool {
         self.can_signal
     }
@@ -625,39 +631,9 @@ impl Host for ResumedHost {
     fn entropy(&mut self, buf: &mut [u8]) {
         self.predict.entropy(buf);
     }
-    fn stream_kind(&mut self, stream: Stream) -> StreamKind {
-        self.inner.stream_kind(stream)
-    }
-    fn stream_read(&mut self, stream: Stream, max: usize) -> Result<Vec<u8>, Errno> {
-        self.inner.stream_read(stream, max)
-    }
-    fn stream_write(&mut self, stream: Stream, data: &[u8]) -> Result<usize, Errno> {
-        self.inner.stream_write(stream, data)
-    }
-    fn stream_ready(&mut self, stream: Stream) -> (bool, bool) {
-        self.inner.stream_ready(stream)
-    }
-    fn window_size(&mut self) -> Option<WindowSize> {
-        self.inner.window_size()
-    }
-    fn file_stat(&mut self, at: &HostPath) -> Result<HostStat, Errno> {
-        self.inner.file_stat(at)
-    }
-    fn dir_list(&mut self, at: &HostPath) -> Result<Vec<HostEntry>, Errno> {
-        self.inner.dir_list(at)
-    }
-    fn link_read(&mut self, at: &HostPath) -> Result<Vec<u8>, Errno> {
-        self.inner.link_read(at)
-    }
-    fn file_read(&mut self, at: &HostPath, offset: u64, buf: &mut [u8]) -> Result<usize, Errno> {
-        self.inner.file_read(at, offset, buf)
-    }
-    fn file_write(&mut self, at: &HostPath, offset: u64, data: &[u8]) -> Result<(), Errno> {
-        self.inner.file_write(at, offset, data)
-    }
-    fn file_change(&mut self, change: &HostChange) -> Result<(), Errno> {
-        self.inner.file_change(change)
-    }
+    crate::forward_streams!(inner);
+    crate::forward_files!(inner);
+
     fn can_signal(&self) -> bool {
         self.inner.can_signal()
     }

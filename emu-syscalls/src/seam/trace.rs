@@ -11,6 +11,7 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use lzma_rust2::{LzmaOptions, LzmaReader, LzmaWriter};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -21,13 +22,19 @@ use crate::setup::Setup;
 /// First bytes of a recording.
 pub const MAGIC: [u8; 8] = *b"EMUTRACE";
 /// The format's version; others are refused.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Bytes before the first chunk.
 const FILE_HEADER: usize = 12;
 /// Bytes before a chunk's contents.
 const CHUNK_HEADER: usize = 20;
 /// Longest chunk that is read or written.
 const CHUNK_MAX: usize = 64 << 20;
+/// Bytes of contents from the beginning that are packed tighter, at twice the time: they are mostly the pages of the program.
+const TIGHT: usize = 1 << 20;
+/// Window of the tighter packing.
+const TIGHT_WINDOW: u32 = 1 << 20;
+/// Its properties: bits of context and of position.
+const TIGHT_BITS: (u32, u32, u32) = (4, 0, 0);
 /// Instructions between two checkpoints.
 pub const CHECKPOINT_EVERY: u64 = 10_000_000;
 
@@ -236,6 +243,8 @@ pub trait Sink: Send + std::fmt::Debug {
 pub struct ChunkWriter<W> {
     to: W,
     begun: bool,
+    /// Bytes of contents so far.
+    taken: usize,
 }
 
 impl<W> std::fmt::Debug for ChunkWriter<W> {
@@ -247,7 +256,7 @@ impl<W> std::fmt::Debug for ChunkWriter<W> {
 impl<W: Write> ChunkWriter<W> {
     /// Writes to `to`.
     pub fn new(to: W) -> Self {
-        ChunkWriter { to, begun: false }
+        ChunkWriter { to, begun: false, taken: 0 }
     }
 
     /// What it writes to.
@@ -256,20 +265,41 @@ impl<W: Write> ChunkWriter<W> {
     }
 }
 
+/// How the contents of a chunk are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None = 0,
+    Deflate = 1,
+    Lzma = 2,
+}
+
+fn deflate(contents: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(contents)?;
+    encoder.finish()
+}
+
+fn lzma(contents: &[u8]) -> std::io::Result<Vec<u8>> {
+    let (lc, lp, pb) = TIGHT_BITS;
+    let options = LzmaOptions { dict_size: TIGHT_WINDOW, lc, lp, pb, ..LzmaOptions::with_preset(1) };
+    let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
+    writer.write_all(contents)?;
+    writer.finish()
+}
+
 /// A chunk as it stands in a file.
-fn chunk(kind: ChunkKind, contents: &[u8]) -> std::io::Result<Vec<u8>> {
+fn chunk(kind: ChunkKind, contents: &[u8], wanted: Packing) -> std::io::Result<Vec<u8>> {
     let length =
         |n: usize| u32::try_from(n).map_err(|_| std::io::Error::other("a chunk of a recording is too long"));
-    let mut packed = Vec::new();
-    if contents.len() >= 64 {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(contents)?;
-        packed = encoder.finish()?;
-    }
+    let packed = match wanted {
+        Packing::Deflate if contents.len() >= 64 => deflate(contents)?,
+        Packing::Lzma if contents.len() >= 64 => lzma(contents)?,
+        _ => Vec::new(),
+    };
     let is_packed = !packed.is_empty() && packed.len() < contents.len();
-    let stored: &[u8] = if is_packed { &packed } else { contents };
+    let (packing, stored) = if is_packed { (wanted, &packed[..]) } else { (Packing::None, contents) };
     let mut out = Vec::with_capacity(CHUNK_HEADER + stored.len());
-    out.extend([kind as u8, u8::from(is_packed), 0, 0]);
+    out.extend([kind as u8, packing as u8, 0, 0]);
     out.extend(length(contents.len())?.to_le_bytes());
     out.extend(length(stored.len())?.to_le_bytes());
     let sum = xxh3_64(&out).rotate_left(1) ^ xxh3_64(stored);
@@ -287,7 +317,9 @@ impl<W: Write + Send> Sink for ChunkWriter<W> {
             out.extend([0, 0]);
             self.begun = true;
         }
-        out.extend(chunk(kind, &contents)?);
+        let packing = if self.taken < TIGHT { Packing::Lzma } else { Packing::Deflate };
+        self.taken = self.taken.saturating_add(contents.len());
+        out.extend(chunk(kind, &contents, packing)?);
         self.to.write_all(&out)?;
         self.to.flush()
     }
@@ -305,7 +337,7 @@ struct Place {
     offset: usize,
     raw: usize,
     stored: usize,
-    is_packed: bool,
+    packing: Packing,
 }
 
 /// A recording that was read.
@@ -339,7 +371,13 @@ fn place(bytes: &[u8], offset: usize) -> Result<(u8, Place), TraceError> {
     let length =
         |at| array(head, at).map_or(0, |n| usize::try_from(u32::from_le_bytes(n)).unwrap_or(usize::MAX));
     let (raw, stored) = (length(4), length(8));
-    if !(1..=3).contains(&head[0]) || head[1] > 1 || head[2..4] != [0, 0] || raw.max(stored) > CHUNK_MAX {
+    let packing = match head[1] {
+        0 => Packing::None,
+        1 => Packing::Deflate,
+        2 => Packing::Lzma,
+        _ => return Err(TraceError::Chunk(offset)),
+    };
+    if !(1..=3).contains(&head[0]) || head[2..4] != [0, 0] || raw.max(stored) > CHUNK_MAX {
         return Err(TraceError::Chunk(offset));
     }
     let contents = bytes.get(offset + CHUNK_HEADER..).and_then(|rest| rest.get(..stored)).ok_or_else(cut)?;
@@ -347,18 +385,22 @@ fn place(bytes: &[u8], offset: usize) -> Result<(u8, Place), TraceError> {
     if sum != xxh3_64(&head[..12]).rotate_left(1) ^ xxh3_64(contents) {
         return Err(TraceError::Checksum(offset));
     }
-    Ok((head[0], Place { offset, raw, stored, is_packed: head[1] == 1 }))
+    Ok((head[0], Place { offset, raw, stored, packing }))
 }
 
 fn contents(bytes: &[u8], place: &Place) -> Result<Vec<u8>, TraceError> {
     let from = place.offset + CHUNK_HEADER;
     let stored = bytes.get(from..from + place.stored).unwrap_or_default();
-    if !place.is_packed {
-        return Ok(stored.to_vec());
-    }
     let mut raw = Vec::new();
     let limit = place.raw as u64;
-    match DeflateDecoder::new(stored).take(limit + 1).read_to_end(&mut raw) {
+    let (lc, lp, pb) = TIGHT_BITS;
+    let read = match place.packing {
+        Packing::None => return Ok(stored.to_vec()),
+        Packing::Deflate => DeflateDecoder::new(stored).take(limit + 1).read_to_end(&mut raw),
+        Packing::Lzma => LzmaReader::new(stored, limit, lc, lp, pb, TIGHT_WINDOW, None)
+            .and_then(|reader| reader.take(limit + 1).read_to_end(&mut raw)),
+    };
+    match read {
         Ok(n) if n == place.raw => Ok(raw),
         _ => Err(TraceError::Record(place.offset, 0)),
     }

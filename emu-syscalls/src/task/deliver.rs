@@ -9,7 +9,9 @@ use crate::kernel::Kernel;
 use crate::observe::Event;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, sa, si, sig};
-use crate::task::{RunState, TaskId, death, exit, frame, init, jobs, ptrace, rseq, signal};
+use crate::task::{
+    RunState, Task, TaskId, ThreadGroup, death, exit, frame, init, jobs, ptrace, rseq, signal,
+};
 
 /// Number of `restart_syscall`.
 const NR_RESTART_SYSCALL: u64 = 219;
@@ -25,8 +27,7 @@ pub fn deliver(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
         return;
     }
     let work = task.work;
-    let idle = !work.restart && !work.rseq && !work.traced && task.saved_mask.is_none();
-    if idle && !signal::pending(k, tid) {
+    if k.groups.get(task.group).is_none_or(|group| is_idle(task, group)) {
         return;
     }
     if work.traced && ptrace::stop_if_due(k, tid) {
@@ -63,6 +64,15 @@ pub fn deliver(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
         ptrace::stop_if_due(k, tid);
     }
     restore_mask(k, tid);
+}
+
+/// Whether a task has nothing to do on its way to user mode, if it may go there.
+pub fn is_idle(task: &Task, group: &ThreadGroup) -> bool {
+    let work = task.work;
+    task.state == RunState::Runnable
+        && task.in_kernel
+        && !(work.restart || work.rseq || work.traced || task.saved_mask.is_some())
+        && !signal::pending_in(task, group)
 }
 
 fn restore_mask(k: &mut Kernel, tid: TaskId) {

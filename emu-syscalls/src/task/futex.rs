@@ -66,7 +66,9 @@ fn wake_one(k: &mut Kernel, tid: TaskId, key: (u64, u64)) {
     if let Some(call) = &mut task.call {
         call.woken = true;
     }
-    wait::unpark(k, tid);
+    if wait::unpark(k, tid) {
+        k.sched.woken(tid);
+    }
 }
 
 /// Wakes at most `count` waiters whose bitset meets `bitset`; how many.

@@ -7,6 +7,7 @@
 //! share (memory, descriptors, directories, dispositions) lies in arenas with a count of users.
 
 use emu_core::cpu::Cpu;
+use emu_core::persist;
 
 use crate::arena::id;
 use crate::ctx::Call;
@@ -303,7 +304,7 @@ pub struct ThreadGroup {
     /// Thread of the parent that made it (`prctl(PR_SET_PDEATHSIG)`, `__WNOTHREAD`).
     pub parent_thread: TaskId,
     /// Child processes that were not waited for.
-    pub children: imbl::OrdSet<GroupId>,
+    pub children: persist::OrdSet<GroupId>,
     /// Job control.
     pub stop: jobs::StopState,
     /// What a parent may still wait for.
@@ -323,9 +324,9 @@ pub struct ThreadGroup {
     /// `/proc/PID/oom_score_adj`
     pub oom_score_adj: i32,
     /// Tasks that its threads trace.
-    pub tracees: imbl::OrdSet<TaskId>,
+    pub tracees: persist::OrdSet<TaskId>,
     /// Traced tasks that ended and were not waited for.
-    pub trace_exits: imbl::Vector<ptrace::TraceExit>,
+    pub trace_exits: persist::Vector<ptrace::TraceExit>,
     /// It ended, and its parent hears of it when its tracer has.
     pub held: bool,
     /// The process's keyring.
@@ -491,7 +492,7 @@ impl ThreadGroup {
             tty: parent.and_then(|parent| parent.tty),
             rlimits: parent.map_or(INIT_RLIMITS, |parent| parent.rlimits),
             parent_thread: TaskId(parent.map_or(1, |parent| parent.id.0)),
-            children: imbl::OrdSet::new(),
+            children: persist::OrdSet::new(),
             stop: jobs::StopState::default(),
             change: None,
             dead_usage: Usage::default(),
@@ -501,8 +502,8 @@ impl ThreadGroup {
             dumpable: 1,
             has_execed: false,
             oom_score_adj: parent.map_or(0, |parent| parent.oom_score_adj),
-            tracees: imbl::OrdSet::new(),
-            trace_exits: imbl::Vector::new(),
+            tracees: persist::OrdSet::new(),
+            trace_exits: persist::Vector::new(),
             held: false,
             process_keyring: None,
         }

@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: exactly the runnable tasks are in the queue, each once; the order follows from what the guest did.
 
+use emu_core::persist;
+
 use crate::task::TaskId;
 
 /// `SCHED_*` numbers (sched(7)).
@@ -66,8 +68,8 @@ type Place = (u32, u64, u64);
 /// The run queue.
 #[derive(Debug, Clone, Default)]
 pub struct Scheduler {
-    queue: imbl::OrdMap<Place, TaskId>,
-    places: imbl::OrdMap<TaskId, Place>,
+    queue: persist::OrdMap<Place, TaskId>,
+    places: persist::OrdMap<TaskId, Place>,
     /// Task that runs; it stays in the queue.
     pub current: Option<TaskId>,
     /// Somebody who should run before the current task became runnable.
@@ -100,6 +102,9 @@ pub struct Running {
 /// How far behind the others a task that slept may start: it gets a turn soon, but no credit for its sleep.
 const SLEEPER_CREDIT: u64 = 100_000;
 
+/// How much less a woken task must have run to take the processor from whoever woke it.
+const WAKEUP_GRANULARITY: u64 = 25_000;
+
 impl Scheduler {
     /// An empty queue whose choices are varied, or given.
     #[must_use]
@@ -128,6 +133,18 @@ impl Scheduler {
         self.insert(tid, place);
         if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
             && place.0 < current.0
+        {
+            self.need_resched = true;
+        }
+    }
+
+    /// A task was woken by another that may go on and wake more: it runs at once if it has had clearly less of the
+    /// processor, as Linux does (`check_preempt_wakeup`). Without this, one who wakes others and stops them again before
+    /// its slice is over would never let them run.
+    pub fn woken(&mut self, tid: TaskId) {
+        if let Some(current) = self.current.and_then(|tid| self.places.get(&tid))
+            && let Some(woken) = self.places.get(&tid)
+            && (woken.0, woken.1.saturating_add(WAKEUP_GRANULARITY)) < (current.0, current.1)
         {
             self.need_resched = true;
         }
@@ -228,68 +245,115 @@ impl Scheduler {
     }
 }
 
-/// Scheduling that a seed varies, or that a list of choices gives.
+/// A choice where Linux leaves one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Choice {
+    /// This task runs.
+    Run(u32),
+    /// A wait that a stop of the process may end with `EINTR` ends so (signal(7)).
+    Interrupt,
+    /// A read takes no more than this, or than one write's worth.
+    Short(u32),
+}
+
+/// Choices that a seed varies, or that a list gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chaos {
     random: u64,
-    /// The choices still to be made, if they are given: instruction count and task.
-    script: Option<imbl::Vector<(u64, u32)>>,
+    /// Tasks run by priorities that change now and then; all are equal otherwise.
+    priorities: Option<u64>,
+    /// The choices still to be made, if they are given, by their instruction counts.
+    script: Option<Script>,
     /// The choices made.
-    pub made: imbl::Vector<(u64, u32)>,
+    pub made: persist::Vector<(u64, Choice)>,
+}
+
+/// Choices still to be made: who runs, and all others.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Script {
+    runs: persist::Vector<(u64, u32)>,
+    interrupts: persist::Vector<u64>,
+    shorts: persist::Vector<(u64, u32)>,
 }
 
 /// Most choices that are kept.
 const CHOICES: usize = 1 << 20;
 /// Shortest slice, as a power of two, and how many powers there are.
 const SLICES: (u32, u32) = (5, 13);
+/// One in so many choices changes the priorities.
+const SHUFFLES: u64 = 48;
+/// One in so many waits that may be interrupted is.
+const INTERRUPTS: u64 = 8;
+/// One in so many reads is short.
+const SHORTS: u64 = 4;
+
+/// The output function of a splitmix64 generator.
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
 
 impl Chaos {
     /// Varied by a seed, or as given by choices in order of their counts.
     #[must_use]
-    pub fn new(seed: u64, script: Option<&[(u64, u32)]>) -> Self {
-        Chaos {
-            random: seed,
-            script: script.map(|choices| choices.iter().copied().collect()),
-            made: imbl::Vector::new(),
-        }
+    pub fn new(seed: u64, script: Option<&[(u64, Choice)]>) -> Self {
+        let script = script.map(|choices| {
+            let mut script = Script::default();
+            for (at, choice) in choices {
+                match choice {
+                    Choice::Run(tid) => script.runs.push_back((*at, *tid)),
+                    Choice::Interrupt => script.interrupts.push_back(*at),
+                    Choice::Short(most) => script.shorts.push_back((*at, *most)),
+                }
+            }
+            script
+        });
+        let priorities = (mix(seed) & 1 == 1).then_some(seed);
+        Chaos { random: seed, priorities, script, made: persist::Vector::new() }
     }
 
     /// The next number of a splitmix64 generator, below `bound`.
     fn below(&mut self, bound: u64) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound.max(1)
+        mix(self.random) % bound.max(1)
+    }
+
+    fn note(&mut self, retired: u64, choice: Choice) {
+        if self.made.len() < CHOICES {
+            self.made.push_back((retired, choice));
+        }
     }
 
     fn choose(&mut self, retired: u64, equals: &[TaskId]) -> Option<TaskId> {
-        let chosen = match &mut self.script {
-            Some(script) => {
-                let mut chosen = None;
-                while let Some((at, tid)) = script.front().copied()
-                    && at <= retired
-                {
-                    script.pop_front();
-                    chosen = equals.contains(&TaskId(tid)).then_some(TaskId(tid));
-                }
-                return chosen;
+        if let Some(script) = &mut self.script {
+            let mut chosen = None;
+            while let Some((at, tid)) = script.runs.front().copied()
+                && at <= retired
+            {
+                script.runs.pop_front();
+                chosen = equals.contains(&TaskId(tid)).then_some(TaskId(tid));
             }
+            return chosen;
+        }
+        if self.priorities.is_some() && self.below(SHUFFLES) == 0 {
+            self.priorities = Some(self.random);
+        }
+        let chosen = match self.priorities {
+            Some(epoch) => *equals.iter().max_by_key(|tid| mix(epoch ^ u64::from(tid.0)))?,
             None => {
                 let index = self.below(equals.len() as u64);
                 *equals.get(usize::try_from(index).ok()?)?
             }
         };
-        if self.made.len() < CHOICES {
-            self.made.push_back((retired, chosen.0));
-        }
+        self.note(retired, Choice::Run(chosen.0));
         Some(chosen)
     }
 
     fn turn_end(&mut self, retired: u64, end: u64) -> u64 {
         match &self.script {
             Some(script) => {
-                let next = script.iter().map(|(at, _)| *at).find(|at| *at > retired);
+                let next = script.runs.iter().map(|(at, _)| *at).find(|at| *at > retired);
                 next.map_or(end, |at| at.min(end))
             }
             None => {
@@ -298,6 +362,42 @@ impl Chaos {
                 retired.saturating_add(slice).min(end)
             }
         }
+    }
+
+    /// Whether a wait that may be interrupted without a handler is, here.
+    pub fn interrupts(&mut self, retired: u64) -> bool {
+        if let Some(script) = &mut self.script {
+            let is_due = script.interrupts.front().is_some_and(|at| *at <= retired);
+            if is_due {
+                script.interrupts.pop_front();
+            }
+            return is_due;
+        }
+        let is_due = self.below(INTERRUPTS) == 0;
+        if is_due {
+            self.note(retired, Choice::Interrupt);
+        }
+        is_due
+    }
+
+    /// What a read of at most `max` bytes, which may take less, takes at most; `None`: all that is there.
+    pub fn shortens(&mut self, retired: u64, max: usize) -> Option<usize> {
+        let most = if let Some(script) = &mut self.script {
+            let (at, most) = script.shorts.front().copied()?;
+            if at > retired {
+                return None;
+            }
+            script.shorts.pop_front();
+            most
+        } else {
+            if self.below(SHORTS) != 0 {
+                return None;
+            }
+            let most = 1 + u32::try_from(self.below(max.min(4096) as u64)).unwrap_or(0);
+            self.note(retired, Choice::Short(most));
+            most
+        };
+        Some(usize::try_from(most).unwrap_or(max).min(max))
     }
 }
 
@@ -316,6 +416,10 @@ impl crate::kernel::Kernel {
         if let Some(task) = self.tasks.get_mut(tid) {
             self.sched.add_with(tid, &mut task.sched);
         }
+    }
+    /// What a read that may take less than asked for takes at most, if it is made to (`--chaos`).
+    pub fn shorter_read(&mut self, max: usize) -> Option<usize> {
+        self.sched.chaos.as_mut().filter(|_| max > 1)?.shortens(self.retired, max)
     }
     /// Accounts `ran` instructions to a task whose turn ended.
     pub fn turn_over(&mut self, tid: TaskId, ran: u64, turn: Turn) {
@@ -361,6 +465,26 @@ mod tests {
         let made: Vec<_> = varied.chaos.unwrap().made.into_iter().collect();
         let mut given = queue(Chaos::new(0, Some(&made)));
         assert_eq!(picks, (0..20).map(|n| given.pick_at(n * 100)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_task_that_ran_less_takes_the_processor_from_its_waker() {
+        let mut sched = Scheduler::default();
+        let (mut waker, mut sleeper) = (SchedParams::default(), SchedParams::default());
+        sched.add_with(TaskId(1), &mut waker);
+        sched.pick();
+        sched.ran(TaskId(1), &mut waker, WAKEUP_GRANULARITY, Turn::SliceOver);
+        sched.pick();
+        sched.add_with(TaskId(2), &mut sleeper);
+        sched.woken(TaskId(2));
+        assert!(!sched.need_resched);
+        sched.remove(TaskId(2));
+        sched.ran(TaskId(1), &mut waker, 1, Turn::SliceOver);
+        sleeper.vruntime = 0;
+        sched.add_with(TaskId(2), &mut sleeper);
+        sched.woken(TaskId(2));
+        assert!(sched.need_resched);
+        assert_eq!(sched.pick(), Some(TaskId(2)));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::ctx::Call;
 use crate::kernel::Kernel;
@@ -61,7 +63,7 @@ pub struct Seccomp {
     /// Only read, write, exit and rt_sigreturn (SECCOMP_MODE_STRICT).
     pub strict: bool,
     /// Programs, the oldest first.
-    pub filters: imbl::Vector<Arc<Filter>>,
+    pub filters: persist::Vector<Arc<Filter>>,
 }
 
 impl Seccomp {

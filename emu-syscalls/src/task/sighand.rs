@@ -3,6 +3,8 @@
 //! **Invariant**: signal numbers are 1 to 64; SIGKILL and SIGSTOP are never blocked, ignored or handled; a queue's set
 //! holds exactly the numbers of its entries.
 
+use emu_core::persist;
+
 use crate::arena::id;
 
 id! {
@@ -270,7 +272,7 @@ impl SigInfo {
 #[derive(Debug, Clone, Default)]
 pub struct SigQueue {
     /// One entry a standard signal at most; real-time signals queue.
-    pub queue: imbl::Vector<SigInfo>,
+    pub queue: persist::Vector<SigInfo>,
     /// Which numbers are queued.
     pub set: SigSet,
 }

@@ -13,7 +13,7 @@ use crate::mm::fault::BadAccess;
 use crate::seam::Host;
 use crate::task::sighand::{SIG_DFL, SIG_IGN, SigAction, SigInfo, SigSet, si, sig};
 use crate::task::wait::{OnSignal, WaitKey, unpark};
-use crate::task::{GroupId, RunState, TaskId, Trap, creds, init, jobs, pids};
+use crate::task::{GroupId, RunState, Task, TaskId, ThreadGroup, Trap, creds, init, jobs, pids};
 
 /// Whom a signal is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,7 +202,12 @@ pub fn pending_set(k: &Kernel, tid: TaskId) -> SigSet {
 #[must_use]
 pub fn pending(k: &Kernel, tid: TaskId) -> bool {
     let Some(task) = k.tasks.get(tid) else { return false };
-    let Some(group) = k.groups.get(task.group) else { return false };
+    k.groups.get(task.group).is_some_and(|group| pending_in(task, group))
+}
+
+/// The same with both at hand.
+#[must_use]
+pub fn pending_in(task: &Task, group: &ThreadGroup) -> bool {
     !task.pending.set.or(group.pending.set).minus(task.blocked).is_empty()
         || (group.stop.pending.is_some() && !task.trace.past_group_stop)
         || task.trace.interrupt

@@ -3,6 +3,8 @@
 //! **Invariant**: a woken task runs its call again and decides by itself whether to go on waiting; waking too often is
 //! harmless, waking too seldom is a bug.
 
+use emu_core::persist;
+
 use crate::file::FileId;
 use crate::file::pipe::PipeId;
 use crate::kernel::Kernel;
@@ -107,9 +109,9 @@ pub enum Waiter {
 /// Waiters by what they wait for, in order of arrival, and parked tasks by deadline.
 #[derive(Debug, Clone, Default)]
 pub struct WaitQueues {
-    by_key: imbl::OrdSet<(WaitKey, u64, Waiter)>,
-    deadlines: imbl::OrdSet<(u64, TaskId)>,
-    arrivals: imbl::OrdMap<TaskId, u64>,
+    by_key: persist::OrdSet<(WaitKey, u64, Waiter)>,
+    deadlines: persist::OrdSet<(u64, TaskId)>,
+    arrivals: persist::OrdMap<TaskId, u64>,
     next: u64,
 }
 

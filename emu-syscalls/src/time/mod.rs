@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: time comes from the seam; what the guest reads never goes back on a monotonic clock.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::arg::Addr;
 use crate::ctx::Ctx;
@@ -34,7 +36,7 @@ pub struct Clocks {
     /// Time namespaces made so far.
     pub namespaces: u64,
     /// Those that a task has been in: their offsets are fixed.
-    pub frozen: imbl::OrdSet<u64>,
+    pub frozen: persist::OrdSet<u64>,
 }
 
 /// What adjtimex(2) keeps and tells. The clock's rate is the host's whatever is asked.

@@ -5,6 +5,8 @@
 //! **Invariant**: a timer is in the queue exactly while it is armed on a clock of real time; timers on CPU time are looked
 //! at by the tick of a task of their process.
 
+use emu_core::persist;
+
 use crate::file::FileId;
 use crate::kernel::Kernel;
 use crate::seam::Host;
@@ -29,8 +31,8 @@ pub enum TimerKey {
 /// Armed timers by time.
 #[derive(Debug, Clone, Default)]
 pub struct TimerQueue {
-    by_time: imbl::OrdSet<(u64, TimerKey)>,
-    times: imbl::OrdMap<TimerKey, u64>,
+    by_time: persist::OrdSet<(u64, TimerKey)>,
+    times: persist::OrdMap<TimerKey, u64>,
 }
 
 impl TimerQueue {
@@ -130,7 +132,7 @@ pub struct GroupTimers {
     /// `ITIMER_PROF`
     pub prof: CpuTimer,
     /// POSIX timers by id.
-    pub posix: imbl::OrdMap<i32, PosixTimer>,
+    pub posix: persist::OrdMap<i32, PosixTimer>,
     /// Next id.
     pub next_id: i32,
     /// Whether any timer on CPU time is armed.

@@ -3,10 +3,12 @@
 use crate::abi::errno::Errno;
 use crate::ctx::Ctx;
 use crate::file::inotify::mask;
+use crate::file::pty;
 use crate::seam::HostChange;
 use crate::vfs::ftype::{S_ISGID, S_ISUID};
 use crate::vfs::open::notify;
 use crate::vfs::perm::{MAY_WRITE, cap, capable, in_group, owner_or_capable, permission};
+use crate::vfs::synth::Synth;
 use crate::vfs::{InodeId, InodeKind, Loc, data, fsflag, now, shared, want_write};
 
 /// Changes the permission bits (`chmod(2)`).
@@ -37,6 +39,7 @@ pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Err
     let inode = ctx.k.vfs.inode_mut(id);
     inode.mode = mode;
     inode.ctime = now;
+    keep_of_terminal(ctx, id);
     notify(ctx.k, loc, mask::ATTRIB);
     Ok(())
 }
@@ -87,6 +90,7 @@ pub(crate) fn set_owner(
             inode.mode &= !S_ISGID;
         }
     }
+    keep_of_terminal(ctx, id);
     notify(ctx.k, loc, mask::ATTRIB);
     Ok(())
 }
@@ -145,9 +149,20 @@ fn not_fixed(ctx: &Ctx<'_>, id: InodeId) -> Result<(), Errno> {
     if ctx.k.vfs.inode(id).is_fixed() { Err(Errno::EPERM) } else { Ok(()) }
 }
 
-/// Made-up files and open files without a place keep their attributes.
+/// The node of a terminal in /dev/pts is made up anew at each look: the terminal keeps what was changed.
+fn keep_of_terminal(ctx: &mut Ctx<'_>, id: InodeId) {
+    let inode = ctx.k.vfs.inode(id);
+    let InodeKind::Synth(Synth::Pts(index)) = inode.kind else { return };
+    let (uid, gid, mode) = (inode.uid, inode.gid, inode.mode);
+    if let Some(tty) = pty::by_index(ctx.k, index).and_then(|tty| ctx.k.ttys.get_mut(tty)) {
+        (tty.owner, tty.group, tty.mode) = (uid, gid, mode);
+    }
+}
+
+/// Made-up files and open files without a place keep their attributes; terminals do not.
 fn may_change(ctx: &Ctx<'_>, id: InodeId) -> Result<(), Errno> {
     match ctx.k.vfs.inode(id).kind {
+        InodeKind::Synth(Synth::Pts(_)) => Ok(()),
         InodeKind::Synth(_) => Err(Errno::EPERM),
         InodeKind::Anon(_) => Err(Errno::EOPNOTSUPP),
         _ => Ok(()),

@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: a lease belongs to an open file and is gone when that is.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
 use crate::file::{File, FileId, flags};
@@ -97,7 +99,7 @@ pub fn set(
     Ok(())
 }
 
-fn put(k: &mut Kernel, inode: InodeId, list: imbl::Vector<Lease>) {
+fn put(k: &mut Kernel, inode: InodeId, list: persist::Vector<Lease>) {
     if list.is_empty() {
         k.vfs.leases.remove(&inode);
     } else {
@@ -148,7 +150,7 @@ pub fn break_for(ctx: &mut Ctx<'_>, inode: InodeId, open_flags: u32) -> Result<(
     let at_ns =
         if seconds == 0 { u64::MAX } else { now.saturating_add(seconds.saturating_mul(1_000_000_000)) };
     let mut told = Vec::new();
-    for lease in &mut list {
+    for lease in list.iter_mut() {
         let asks = stands(lease) && lease.breaking.is_none_or(|breaking| writes && !breaking.unlock);
         if asks {
             lease.breaking = Some(Breaking { unlock: writes, at_ns });

@@ -5,6 +5,8 @@
 //!
 //! **Invariant**: ranges of one owner on one inode do not overlap; a lock is gone when its owner is.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::file::FileId;
 use crate::kernel::Kernel;
@@ -46,10 +48,10 @@ pub struct Record {
 /// All locks.
 #[derive(Debug, Clone, Default)]
 pub struct Locks {
-    records: imbl::OrdMap<InodeId, imbl::Vector<Record>>,
-    flocks: imbl::OrdMap<InodeId, imbl::Vector<(FileId, LockKind)>>,
+    records: persist::OrdMap<InodeId, persist::Vector<Record>>,
+    flocks: persist::OrdMap<InodeId, persist::Vector<(FileId, LockKind)>>,
     /// What a waiting process waits for: to see deadlocks.
-    waiting: imbl::OrdMap<GroupId, Owner>,
+    waiting: persist::OrdMap<GroupId, Owner>,
 }
 
 /// What a task waits for that wants a lock on this inode.
@@ -82,8 +84,8 @@ impl Locks {
 }
 
 /// Takes the bytes `start..=last` away from `owner`'s locks on `inode`.
-fn carve(list: &imbl::Vector<Record>, owner: Owner, start: u64, last: u64) -> imbl::Vector<Record> {
-    let mut rest = imbl::Vector::new();
+fn carve(list: &persist::Vector<Record>, owner: Owner, start: u64, last: u64) -> persist::Vector<Record> {
+    let mut rest = persist::Vector::new();
     for held in list {
         if held.owner != owner || held.last < start || held.start > last {
             rest.push_back(*held);
@@ -118,7 +120,7 @@ pub fn set_record(
     if let Some(kind) = kind {
         let mut new = Record { start, last, kind, owner };
         // Neighbours of the same kind become one lock.
-        let mut apart = imbl::Vector::new();
+        let mut apart = persist::Vector::new();
         for held in rest {
             let touches = held.owner == owner
                 && held.kind == kind
@@ -177,7 +179,7 @@ pub fn set_flock(k: &mut Kernel, inode: InodeId, file: FileId, kind: Option<Lock
         return Ok(());
     }
     let before = list.len();
-    let mut rest: imbl::Vector<_> = list.into_iter().filter(|(holder, _)| *holder != file).collect();
+    let mut rest: persist::Vector<_> = list.into_iter().filter(|(holder, _)| *holder != file).collect();
     let freed = rest.len() != before;
     let against = kind
         .is_some_and(|kind| rest.iter().any(|(_, held)| *held == LockKind::Write || kind == LockKind::Write));

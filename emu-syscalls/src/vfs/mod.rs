@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use emu_core::mem::ObjectId;
+use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
@@ -149,9 +150,9 @@ pub enum Load {
 #[derive(Debug, Clone, Default)]
 pub struct Dir {
     /// By name.
-    pub entries: imbl::OrdMap<Arc<[u8]>, DentryId>,
+    pub entries: persist::OrdMap<Arc<[u8]>, DentryId>,
     /// By cookie ([`Dentry::cookie`]): the order in which they are read, stable under change.
-    pub order: imbl::OrdMap<u64, DentryId>,
+    pub order: persist::OrdMap<u64, DentryId>,
     /// Next cookie.
     pub next: u64,
     /// Whether these are all.
@@ -211,7 +212,7 @@ pub struct Inode {
     /// `FS_*_FL` bits ([`fsflag`]).
     pub fsflags: u32,
     /// Extended attributes.
-    pub xattrs: imbl::OrdMap<Arc<[u8]>, Arc<[u8]>>,
+    pub xattrs: persist::OrdMap<Arc<[u8]>, Arc<[u8]>>,
     /// What lies below.
     pub lower: Option<Lower>,
     /// Attributes are those of the file; not so while only the listing of its directory was read.
@@ -342,38 +343,38 @@ pub struct Vfs {
     pub(crate) supers: Arena<SuperId, Super>,
     pub(crate) mounts: Arena<MountId, Mount>,
     /// What is mounted on a place.
-    pub(crate) by_point: imbl::OrdMap<(MountId, DentryId), MountId>,
+    pub(crate) by_point: persist::OrdMap<(MountId, DentryId), MountId>,
     /// Children of made-up directories, while somebody used them recently.
-    pub(crate) synth_children: imbl::OrdMap<(DentryId, Arc<[u8]>), DentryId>,
-    pub(crate) synth_used: imbl::OrdMap<u64, DentryId>,
+    pub(crate) synth_children: persist::OrdMap<(DentryId, Arc<[u8]>), DentryId>,
+    pub(crate) synth_used: persist::OrdMap<u64, DentryId>,
     pub(crate) synth_clock: u64,
     /// System call during which dentries were last dropped: task and its count of calls.
     pub(crate) swept: Option<(TaskId, u64)>,
     /// Places of open files without a place, see [`InodeKind::Anon`].
-    pub(crate) anon_places: imbl::OrdMap<FileId, DentryId>,
+    pub(crate) anon_places: persist::OrdMap<FileId, DentryId>,
     pub(crate) anon_super: Option<SuperId>,
     pub(crate) memfd_super: Option<SuperId>,
     /// Which inode an object is the contents of.
-    pub(crate) by_object: imbl::OrdMap<ObjectId, InodeId>,
+    pub(crate) by_object: persist::OrdMap<ObjectId, InodeId>,
     /// Inodes of the host with several names, by file system and identity.
-    pub(crate) by_identity: imbl::OrdMap<(SuperId, u64), InodeId>,
+    pub(crate) by_identity: persist::OrdMap<(SuperId, u64), InodeId>,
     /// Unnamed dentries kept by mappings or working directories, to be looked at again.
-    pub(crate) orphans: imbl::Vector<DentryId>,
+    pub(crate) orphans: persist::Vector<DentryId>,
     pub(crate) orphans_limit: usize,
     /// Text of open made-up files.
-    pub(crate) synth_text: imbl::OrdMap<FileId, Arc<Vec<u8>>>,
+    pub(crate) synth_text: persist::OrdMap<FileId, Arc<Vec<u8>>>,
     /// Locks.
     pub(crate) locks: locks::Locks,
     /// Leases, by inode.
-    pub(crate) leases: imbl::OrdMap<InodeId, imbl::Vector<leases::Lease>>,
+    pub(crate) leases: persist::OrdMap<InodeId, persist::Vector<leases::Lease>>,
     /// Number of the next anonymous device.
     pub(crate) next_dev: u32,
     /// The mount at the top.
     pub(crate) root_mount: Option<MountId>,
     /// Write-life hints that were set (`F_SET_RW_HINT`).
-    pub(crate) write_hints: imbl::OrdMap<InodeId, u64>,
+    pub(crate) write_hints: persist::OrdMap<InodeId, u64>,
     /// What open lists of mounts have been told of.
-    pub(crate) mounts_polled: imbl::OrdMap<FileId, u64>,
+    pub(crate) mounts_polled: persist::OrdMap<FileId, u64>,
     /// Raised by every change of the mounts (poll on /proc/mounts).
     pub mounts_generation: u64,
 }

@@ -3,6 +3,8 @@
 //! **Invariant**: every mount but the first has a parent and a place in it; a place carries at most one mount, on whose
 //! root another may stand. Mounts hold a reference to their root and their place.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::kernel::Kernel;
 use crate::vfs::tree::{drop_tree, put_dentry};
@@ -232,7 +234,7 @@ pub(crate) fn bind(k: &mut Kernel, from: Loc, to: Loc, recursive: Recursive) -> 
     }
     let source = k.vfs.mount(from.mount).clone();
     let tree = if recursive == Recursive::Yes { k.vfs.mount_tree(from.mount) } else { vec![from.mount] };
-    let mut copies = imbl::OrdMap::new();
+    let mut copies = persist::OrdMap::new();
     let id = k.vfs.attach(source.sb, from.dentry, Some(to), source.flags);
     copies.insert(from.mount, id);
     for old in tree.into_iter().skip(1) {
@@ -348,7 +350,7 @@ fn top_of(vfs: &Vfs, mount: MountId) -> MountId {
 pub fn copy_namespace(k: &mut Kernel, fs: crate::task::FsId) {
     let Some(context) = k.fs_contexts.get(fs) else { return };
     let from = context.root.mount;
-    let mut copies = imbl::OrdMap::new();
+    let mut copies = persist::OrdMap::new();
     for old in k.vfs.mount_tree(top_of(&k.vfs, from)) {
         let Some(mount) = k.vfs.mounts.get(old).cloned() else { continue };
         let at = match mount.parent {

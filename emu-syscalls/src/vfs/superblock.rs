@@ -2,6 +2,8 @@
 //!
 //! **Invariant**: limits bound what a guest may store; a file system without mounts and open files is dropped.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::seam::ShareId;
 use crate::vfs::{DentryId, SuperId, Vfs};
@@ -66,7 +68,7 @@ pub struct Super {
     /// Inodes in use.
     pub inodes: u64,
     /// Host files changed in memory only, by path below the mount: told to the user at the end.
-    pub changed: imbl::OrdSet<Vec<u8>>,
+    pub changed: persist::OrdSet<Vec<u8>>,
     /// How many changes did not fit into `changed`.
     pub changed_more: u64,
 }
@@ -174,7 +176,7 @@ impl Vfs {
             pages: 0,
             max_inodes: None,
             inodes: 0,
-            changed: imbl::OrdSet::new(),
+            changed: persist::OrdSet::new(),
             changed_more: 0,
         })
     }

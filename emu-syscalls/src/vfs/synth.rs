@@ -150,9 +150,10 @@ pub fn attr(k: &mut Kernel, node: &Synth) -> SynthAttr {
         Synth::ProcRoot | Synth::SysRoot => SynthAttr::dir(),
         Synth::PtsRoot => SynthAttr { mode: 0o755, ..SynthAttr::dir() },
         Synth::Pts(index) => {
-            let uid = pty::by_index(k, *index).and_then(|id| k.ttys.get(id)).map_or(0, |tty| tty.owner);
             let kind = SynthKind::CharDevice(makedev(136, *index));
-            SynthAttr { kind, mode: 0o620, uid, gid: 5, nlink: 1 }
+            let tty = pty::by_index(k, *index).and_then(|id| k.ttys.get(id));
+            let (uid, gid, mode) = tty.map_or((0, 0, 0), |tty| (tty.owner, tty.group, tty.mode));
+            SynthAttr { kind, mode, uid, gid, nlink: 1 }
         }
         Synth::Ptmx => SynthAttr { kind: SynthKind::CharDevice(makedev(5, 2)), ..SynthAttr::file(0o666) },
         Synth::Proc(node) => procfs::attr(k, node),

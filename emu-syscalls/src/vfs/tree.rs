@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::kernel::Kernel;
 use crate::seam::{Host, HostFileKind, HostPath, HostStat};
@@ -34,7 +36,7 @@ pub(crate) fn new_inode(sb: SuperId, kind: InodeKind, mode: u32, owner: (u32, u3
         ctime: now,
         btime: now,
         fsflags: 0,
-        xattrs: imbl::OrdMap::new(),
+        xattrs: persist::OrdMap::new(),
         lower: None,
         settled: true,
         dentries: 0,

@@ -86,6 +86,7 @@ impl Machine {
 pub fn engine(name: &str) -> Option<Box<dyn Engine>> {
     match name {
         "interp" => Some(Box::new(emu_core::engine::interp::Interp::new())),
+        "portable" => Some(Box::new(emu_core::engine::interp::Interp::portable())),
         "stepper" => Some(Box::new(emu_core::engine::stepper::Stepper::new())),
         _ => None,
     }

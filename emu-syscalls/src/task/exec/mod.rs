@@ -15,7 +15,6 @@ use crate::abi::errno::Errno;
 use crate::arg::DirFd;
 use crate::ctx::{Ctx, Stop, SysResult};
 use crate::entry::{NO_SYSCALL, PtRegs, USER_CS, USER_SS};
-use crate::file::fdtable::put_file;
 use crate::kernel::Kernel;
 use crate::mm::MmId;
 use crate::task::sighand::{SigInfo, si, sig};
@@ -284,14 +283,5 @@ fn replace_memory(ctx: &mut Ctx<'_>, mm: MmId) -> Option<MmId> {
 
 fn close_on_exec(ctx: &mut Ctx<'_>) {
     hooks::unshare_files(ctx);
-    let table_id = ctx.task().fds;
-    let Some(table) = ctx.k.fd_tables.get_mut(table_id) else { return };
-    let closing: Vec<(i32, crate::file::FileId)> =
-        table.fds.iter().filter(|(_, d)| d.cloexec).map(|(fd, d)| (*fd, d.file)).collect();
-    for (fd, _) in &closing {
-        table.take(*fd);
-    }
-    for (_, file) in closing {
-        put_file(ctx.k, file);
-    }
+    crate::file::fdtable::close_on_exec(ctx.k, ctx.tid);
 }

@@ -4,6 +4,8 @@
 //!
 //! **Invariant**: a setting that was written reads back as it was written, in Linux's form.
 
+use emu_core::persist;
+
 use crate::abi::errno::Errno;
 use crate::abi::uts;
 use crate::kernel::Kernel;
@@ -40,7 +42,7 @@ pub struct Sysctl {
 /// Settings that were written, by path.
 #[derive(Debug, Clone, Default)]
 pub struct Sysctls {
-    values: imbl::OrdMap<&'static str, String>,
+    values: persist::OrdMap<&'static str, String>,
 }
 
 const INT_MAX: i64 = 0x7fff_ffff;
