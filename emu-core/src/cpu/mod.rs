@@ -209,12 +209,16 @@ pub struct X87 {
     pub in_use: u8,
     /// Index of the physical register that is st(0).
     pub top: u8,
-    /// Last opcode (11 bits).
+    /// Opcode (11 bits) of the last instruction that was no control instruction.
     pub opcode: u16,
-    /// Last instruction pointer.
+    /// Its address.
     pub ip: u64,
-    /// Last data pointer.
+    /// The address of the last operand in memory.
     pub dp: u64,
+    /// The selector beside `ip`.
+    pub code: u16,
+    /// The selector beside `dp`.
+    pub data: u16,
 }
 
 impl Default for X87 {
@@ -229,6 +233,8 @@ impl Default for X87 {
             opcode: 0,
             ip: 0,
             dp: 0,
+            code: 0,
+            data: 0,
         }
     }
 }

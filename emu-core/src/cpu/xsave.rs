@@ -38,7 +38,8 @@ fn u64_at(image: &[u8], at: usize) -> u64 {
     u64::from(u32_at(image, at)) | u64::from(u32_at(image, at + 4)) << 32
 }
 
-/// The image that FXSAVE64 writes; the 48 bytes that software may use are zero.
+/// The image that FXSAVE64 writes; the 48 bytes that software may use are zero. As on AMD's processors the last
+/// instruction is in it only while an exception waits.
 #[must_use]
 pub fn fxsave(cpu: &Cpu) -> [u8; FXSAVE_SIZE] {
     let mut out = [0; FXSAVE_SIZE];
@@ -46,9 +47,11 @@ pub fn fxsave(cpu: &Cpu) -> [u8; FXSAVE_SIZE] {
     put(&mut out, 0, &x.control.to_le_bytes());
     put(&mut out, 2, &(x.status & !0x3800 | u16::from(x.top & 7) << 11).to_le_bytes());
     out[4] = x.in_use;
-    put(&mut out, 6, &x.opcode.to_le_bytes());
-    put(&mut out, 8, &x.ip.to_le_bytes());
-    put(&mut out, 16, &x.dp.to_le_bytes());
+    if x.status & 0x80 != 0 {
+        put(&mut out, 6, &x.opcode.to_le_bytes());
+        put(&mut out, 8, &x.ip.to_le_bytes());
+        put(&mut out, 16, &x.dp.to_le_bytes());
+    }
     put(&mut out, 24, &cpu.mxcsr.to_le_bytes());
     put(&mut out, 28, &MXCSR_MASK.to_le_bytes());
     for i in 0..8 {
@@ -72,6 +75,8 @@ fn x87_from(image: &[u8]) -> X87 {
             F80 { mantissa: u64_at(image, 32 + 16 * i), sign_exp: u16_at(image, 40 + 16 * i) };
     }
     let control = u16_at(image, 0) & 0x1f3f | 0x40;
+    // Pointers have 57 bits.
+    let pointer = |at| (u64_at(image, at).cast_signed() << 7 >> 7).cast_unsigned();
     // The summary follows from flags and masks.
     let pending = status & !control & 0x3f != 0;
     X87 {
@@ -81,9 +86,28 @@ fn x87_from(image: &[u8]) -> X87 {
         in_use: image[4],
         top,
         opcode: u16_at(image, 6) & 0x7ff,
-        ip: u64_at(image, 8),
-        dp: u64_at(image, 16),
+        ip: pointer(8),
+        dp: pointer(16),
+        code: 0,
+        data: 0,
     }
+}
+
+/// Makes an image of FXSAVE64 one of FXSAVE: pointers of 32 bits, and selectors beside them.
+pub fn narrow(image: &mut [u8], x: &X87) {
+    if x.status & 0x80 != 0 {
+        for (at, selector) in [(12, x.code), (20, x.data)] {
+            put(image, at, &selector.to_le_bytes());
+            put(image, at + 2, &[0; 2]);
+        }
+    }
+}
+
+/// Takes pointers and selectors as FXRSTOR does out of what FXRSTOR64 took for pointers.
+pub fn split(x: &mut X87) {
+    (x.code, x.data) = ((x.ip >> 32) as u16, (x.dp >> 32) as u16);
+    x.ip &= 0xffff_ffff;
+    x.dp &= 0xffff_ffff;
 }
 
 fn load_sse(cpu: &mut Cpu, image: &[u8]) {

@@ -1,10 +1,10 @@
 //! The instruction table, x87 part.
 
-use iced_x86::{MemorySize, Mnemonic};
+use iced_x86::{Instruction, MemorySize, Mnemonic, Register};
 
 use super::{Choice, Lower};
-use crate::exec::OpFn;
 use crate::exec::x87::{self, Form};
+use crate::exec::{FS, GS, OpFn, ZERO};
 
 use Choice::{Body, Missing};
 
@@ -46,6 +46,40 @@ fn plain(l: &mut Lower<'_>, f: OpFn, kind: u64) -> Choice {
         l.op.b = l.reg(l.ins.op_count() - 1);
     }
     Body(f)
+}
+
+/// The eleven bits of the opcode that the environment shows, placed in the immediate; 0 for what the environment does
+/// not name: control instructions, and all that is not of the x87 unit. Above it, whether an operand is
+/// on the stack, and which base its address is shown without.
+pub(super) fn opcode(ins: &Instruction, bytes: &[u8]) -> u64 {
+    use Mnemonic as M;
+    let prefix =
+        |b: &u8| matches!(b, 0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3);
+    let mut rest = bytes.iter().skip_while(|b| prefix(b));
+    let (Some(first @ 0xd8..=0xdf), Some(second)) = (rest.next(), rest.next()) else { return 0 };
+    let control = matches!(
+        ins.mnemonic(),
+        M::Fninit
+            | M::Fnclex
+            | M::Fldcw
+            | M::Fnstcw
+            | M::Fnstsw
+            | M::Fnstenv
+            | M::Fldenv
+            | M::Fnsave
+            | M::Frstor
+    );
+    if control {
+        return 0;
+    }
+    let (stack, base) = match ins.memory_segment() {
+        Register::SS => (1, ZERO),
+        Register::FS => (0, FS),
+        Register::GS => (0, GS),
+        _ => (0, ZERO),
+    };
+    let shown = (u64::from(first & 7) << 8 | u64::from(*second)) << x87::OPCODE;
+    shown | stack << x87::STACK | u64::from(base) << x87::BASE
 }
 
 /// An image of the environment; 2 in the immediate for that of 16-bit programs.

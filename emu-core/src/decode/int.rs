@@ -636,12 +636,12 @@ fn system(l: &mut Lower<'_>) -> Choice {
         M::Wrgsbase => base(l, GS, true),
         M::Ldmxcsr | M::Vldmxcsr => Body(system::ldmxcsr),
         M::Stmxcsr | M::Vstmxcsr => Body(system::stmxcsr),
-        M::Fxsave | M::Fxsave64 => Body(xsave::fxsave),
-        M::Fxrstor | M::Fxrstor64 => Body(xsave::fxrstor),
-        M::Xsave | M::Xsave64 => Body(xsave::save::<0>),
-        M::Xsaveopt | M::Xsaveopt64 => Body(xsave::save::<1>),
-        M::Xsavec | M::Xsavec64 => Body(xsave::save::<2>),
-        M::Xrstor | M::Xrstor64 => Body(xsave::restore),
+        M::Fxsave | M::Fxsave64 => image(l, xsave::fxsave),
+        M::Fxrstor | M::Fxrstor64 => image(l, xsave::fxrstor),
+        M::Xsave | M::Xsave64 => image(l, xsave::save::<0>),
+        M::Xsaveopt | M::Xsaveopt64 => image(l, xsave::save::<1>),
+        M::Xsavec | M::Xsavec64 => image(l, xsave::save::<2>),
+        M::Xrstor | M::Xrstor64 => image(l, xsave::restore),
         M::Hlt
         | M::Cli
         | M::Sti
@@ -713,4 +713,13 @@ fn base(l: &mut Lower<'_>, slot: u8, write: bool) -> Choice {
     l.op.b = slot;
     let w = l.width(0);
     Body(if write { by_long!(w, T => system::wrbase::<T>) } else { by_long!(w, T => system::rdbase::<T>) })
+}
+
+/// An image of the vector state: whether pointers in it are narrow.
+fn image(l: &mut Lower<'_>, f: OpFn) -> Choice {
+    use Mnemonic as M;
+    let narrow =
+        matches!(l.ins.mnemonic(), M::Fxsave | M::Fxrstor | M::Xsave | M::Xsaveopt | M::Xsavec | M::Xrstor);
+    l.op.imm = u64::from(narrow) * xsave::NARROW;
+    Body(f)
 }

@@ -416,7 +416,10 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         let short = short || (ins.is_invalid() && too_long(&fetch.bytes[offset..]));
         let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
         let (f, ends) = match choice {
-            Choice::Body(f) => (f, false),
+            Choice::Body(f) => {
+                l.op.imm |= fpu::opcode(&ins, bytes);
+                (f, false)
+            }
             Choice::Last(f) => (f, true),
             Choice::Undefined => (system::undefined as OpFn, true),
             Choice::Missing => {

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 
 use crate::fp::sse::{self, F32, F64, Quiet};
-use crate::fp::{self, Mxcsr, PE, Relation, Round, fast};
+use crate::fp::{self, Mxcsr, PE, Relation, Round, approximate, fast};
 
 /// Result bits and exception flags.
 pub(crate) type Out = (u64, u32);
@@ -184,8 +184,8 @@ ops! {
         let (r, raised) = sse::round_int::<F::Format>(env, b, rc);
         (r, if imm & 8 != 0 { raised & !PE } else { raised })
     }, None;
-    Rcp = |F, env, a, b, imm| (u64::from(sse::reciprocal(b as u32)), 0), None;
-    Rsqrt = |F, env, a, b, imm| (u64::from(sse::reciprocal_sqrt(b as u32)), 0), None;
+    Rcp = |F, env, a, b, imm| (u64::from(approximate::reciprocal(b as u32)), 0), None;
+    Rsqrt = |F, env, a, b, imm| (u64::from(approximate::reciprocal_sqrt(b as u32)), 0), None;
 }
 
 /// What of `raised` the status register takes, and whether `#XM` follows.

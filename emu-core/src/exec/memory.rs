@@ -300,6 +300,22 @@ impl Ctx {
         true
     }
 
+    /// Reads an element of a masked access: no alignment check looks at those.
+    pub(crate) fn load_element<T: Int>(&mut self, env: &mut Env<'_>, addr: u64) -> Option<T> {
+        if let Some(v) = self.peek::<T>(addr) {
+            return Some(v);
+        }
+        let mut buf = [0u8; 8];
+        let n = T::BYTES as usize;
+        (self.spans_canonical(addr, T::BYTES) && self.load_bytes(env, addr, &mut buf[..n]))
+            .then(|| T::of(u64::from_le_bytes(buf)))
+    }
+
+    /// The same, writing.
+    pub(crate) fn store_element<T: Int>(&mut self, env: &mut Env<'_>, addr: u64, v: T) -> bool {
+        self.store_bytes(env, addr, &v.u().to_le_bytes()[..T::BYTES as usize])
+    }
+
     /// Checks that a word of `n` bytes may be written, alignment too.
     pub(crate) fn claim(&mut self, env: &mut Env<'_>, addr: u64, n: u64) -> bool {
         self.spans_canonical(addr, n) && self.aligned_if_asked(addr, n) && self.writable(env, addr, n)
@@ -329,7 +345,7 @@ impl Ctx {
     }
 
     /// False and `#GP` if an access runs into the hole of non-canonical addresses.
-    fn spans_canonical(&mut self, addr: u64, n: u64) -> bool {
+    pub(super) fn spans_canonical(&mut self, addr: u64, n: u64) -> bool {
         if canonical(addr) && canonical(addr.wrapping_add(n - 1)) {
             return true;
         }
@@ -338,9 +354,10 @@ impl Ctx {
         false
     }
 
-    /// `#AC` where the program asked for it (rflags.AC; Linux sets CR0.AM).
+    /// `#AC` where the program asked for it (rflags.AC; Linux sets CR0.AM). No access has to be aligned to more than
+    /// 16 bytes.
     pub(crate) fn aligned_if_asked(&mut self, addr: u64, n: u64) -> bool {
-        let n = if n.is_power_of_two() { n } else { 8 };
+        let n = if n.is_power_of_two() { n.min(16) } else { 8 };
         if self.alignment_checked() && addr & (n - 1) != 0 && canonical(addr) {
             self.scratch[7] = 0;
             self.stop = Stop::Exit(Exit::Exception(Exception::new(Vector::AlignmentCheck)));

@@ -229,14 +229,14 @@ pub(crate) fn far_indirect<T: Int, const CALL: bool>(ctx: &mut Ctx, op: OpRef, e
 pub(crate) fn iret<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let sp = ctx.r(RSP);
     let mut frame = [0u64; 5];
-    for i in [2, 1, 0, 3, 4] {
+    for i in [2, 1, 0, 4, 3] {
         let Some(v) = ctx.load::<T>(env, sp.wrapping_add(i as u64 * T::BYTES)) else {
             return ctx.fail_stack(op);
         };
         frame[i] = v.u();
     }
     let [to, cs, rflags, rsp, ss] = frame;
-    if cs & 0xffff == USER_CODE && ss & 0xffff != USER_DATA {
+    if cs & 0xffff == USER_CODE && ss & 0xffff != USER_DATA && canonical(to) {
         return ctx.raise(op, selector_fault(ss));
     }
     far(ctx, op, env, cs, to, Returns::Yes, |ctx| {

@@ -186,9 +186,7 @@ pub(crate) fn rep<O: Str, T: Int, A: Int, const NE: bool>(
 ) -> Flow {
     let mut count = A::get(ctx, RCX).u();
     if count == 0 {
-        if A::BITS == 32 {
-            A::put(ctx, RCX, A::of(0));
-        }
+        // Not even the upper half of a narrow count is written.
         return ctx.follow(op, env);
     }
     // One iteration is in the block's count already.

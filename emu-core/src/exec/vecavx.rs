@@ -176,7 +176,8 @@ pub(crate) fn mask_load<T: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mut
     let mut r = [0; 4];
     for i in 0..lanes::<T>(K) {
         if lane::<T>(&mask, i).msb() {
-            let Some(v) = ctx.load::<T>(env, addr.wrapping_add(i * T::BYTES)) else { return ctx.fail(op) };
+            let at = addr.wrapping_add(i * T::BYTES);
+            let Some(v) = ctx.load_element::<T>(env, at) else { return ctx.fail(op) };
             set_lane(&mut r, i, v);
         }
     }
@@ -191,8 +192,11 @@ pub(crate) fn mask_store<T: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env: &mu
     for check in [true, false] {
         for i in (0..lanes::<T>(K)).filter(|&i| lane::<T>(&mask, i).msb()) {
             let at = addr.wrapping_add(i * T::BYTES);
-            let ok =
-                if check { ctx.writable(env, at, T::BYTES) } else { ctx.store(env, at, lane::<T>(&data, i)) };
+            let ok = if check {
+                ctx.writable(env, at, T::BYTES)
+            } else {
+                ctx.store_element(env, at, lane::<T>(&data, i))
+            };
             if !ok {
                 return ctx.fail(op);
             }
@@ -220,7 +224,7 @@ pub(crate) fn gather<T: Int, I: Int, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         if lane::<T>(&mask, i).msb() {
             let at = base.wrapping_add((lane::<I>(&index, i).s() as u64) << (op.scale & 7));
             let at = if op.imm & gather_imm::NARROW != 0 { at & 0xffff_ffff } else { at };
-            let Some(v) = ctx.load::<T>(env, at.wrapping_add(ctx.r(op.index))) else {
+            let Some(v) = ctx.load_element::<T>(env, at.wrapping_add(ctx.r(op.index))) else {
                 ctx.ymm[op.a as usize & 15] = r;
                 ctx.ymm[m] = mask;
                 return ctx.fail(op);

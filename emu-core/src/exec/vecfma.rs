@@ -210,7 +210,7 @@ pub(crate) fn ps2ph<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
         let addr = ctx.ea(&op);
         let (flags, bad) = settle(control, all);
         if bad {
-            if !ctx.writable(env, addr, if K == VEX256 { 16 } else { 8 }) {
+            if !ctx.claim(env, addr, if K == VEX256 { 16 } else { 8 }) {
                 return ctx.fail(op);
             }
             ctx.mxcsr |= flags;
@@ -230,43 +230,55 @@ pub(crate) fn ps2ph<const MEM: bool, const K: u8>(ctx: &mut Ctx, op: OpRef, env:
     op.next(ctx, env)
 }
 
-/// DPPS, DPPD on 128 bits: products of the lanes that the upper half of the immediate names, summed in pairs, to the
-/// lanes that the lower half names. An unmasked exception of one step keeps later steps from being done.
-fn dot<F: Float>(env: Mxcsr, a: X, b: X, imm: u64) -> (X, u32) {
+/// DPPS, DPPD on `N` times 128 bits: products of the lanes that the upper half of the immediate names, summed in pairs,
+/// to the lanes that the lower half names. Each step is done for all lanes, and its flags are taken in; an unmasked
+/// exception of one step keeps later steps from being done. `None` after such an exception.
+fn dot<F: Float, const N: usize>(ctx: &mut Ctx, a: [X; N], b: [X; N], imm: u64) -> Option<[X; N]> {
     let n = 16 / F::BYTES;
     let lane = |v: X, i: usize| {
         if F::BYTES == 8 { v[i] } else { u64::from(d4(v)[i]) }
     };
-    let (mut products, mut all) = ([0u64; 4], 0);
-    for (i, p) in products.iter_mut().enumerate().take(n) {
-        if imm >> (4 + i) & 1 != 0 {
-            let (v, raised) = F::mul(env, lane(a, i), lane(b, i));
+    let env = Mxcsr(ctx.mxcsr);
+    let (mut products, mut all) = ([[0u64; 4]; N], 0);
+    for h in 0..N {
+        for i in (0..n).filter(|i| imm >> (4 + i) & 1 != 0) {
+            let (v, raised) = F::mul(env, lane(a[h], i), lane(b[h], i));
             all |= raised;
-            *p = v;
+            products[h][i] = v;
         }
     }
-    if env.unmasked(all) != 0 {
-        return ([0; 2], all);
+    if !accept(ctx, all) {
+        return None;
     }
-    // The first step may have raised the precision flag, which the fast paths look at.
-    let env = Mxcsr(env.0 | all & PE);
-    let (low, f) = F::add(env, products[0], products[1]);
-    all |= f;
-    let sum = if n == 4 {
-        let (up, g) = F::add(env, products[2], products[3]);
-        all |= g;
-        if env.unmasked(all) != 0 {
-            return ([0; 2], all);
+    // A step may have raised the precision flag, which the fast paths look at.
+    let env = Mxcsr(ctx.mxcsr);
+    let (mut sums, mut all) = ([[0u64; 2]; N], 0);
+    for h in 0..N {
+        for i in 0..n / 2 {
+            let (v, raised) = F::add(env, products[h][2 * i], products[h][2 * i + 1]);
+            all |= raised;
+            sums[h][i] = v;
         }
-        let (sum, h) = F::add(env, low, up);
-        all |= h;
-        sum
-    } else {
-        low
-    };
-    let keep = |i: usize| if imm >> i & 1 != 0 { sum } else { 0 };
-    let r = if F::BYTES == 8 { [keep(0), keep(1)] } else { of_d4(std::array::from_fn(|i| keep(i) as u32)) };
-    (r, all)
+    }
+    if !accept(ctx, all) {
+        return None;
+    }
+    if n == 4 {
+        let env = Mxcsr(ctx.mxcsr);
+        let mut all = 0;
+        for sum in &mut sums {
+            let (v, raised) = F::add(env, sum[0], sum[1]);
+            all |= raised;
+            sum[0] = v;
+        }
+        if !accept(ctx, all) {
+            return None;
+        }
+    }
+    Some(sums.map(|sum| {
+        let keep = |i: usize| if imm >> i & 1 != 0 { sum[0] } else { 0 };
+        if F::BYTES == 8 { [keep(0), keep(1)] } else { of_d4(std::array::from_fn(|i| keep(i) as u32)) }
+    }))
 }
 
 /// DPPS, DPPD.
@@ -276,21 +288,13 @@ pub(crate) fn dot_product<F: Float, const MEM: bool, const K: u8>(
     env: &mut Env<'_>,
 ) -> Flow {
     let Some((s, sh)) = halves::<MEM, K>(ctx, op) else { return missed_halves::<K>(ctx, op, env) };
-    let control = Mxcsr(ctx.mxcsr);
-    let (r, mut raised) = dot::<F>(control, ctx.x(op.b), s, op.imm);
-    let mut h = [0; 2];
+    let low = ctx.x(op.b);
     if K == VEX256 {
-        let s = sh;
-        let (v, more) = dot::<F>(control, high(ctx, op.b), s, op.imm);
-        raised |= more;
-        h = v;
-    }
-    if !accept(ctx, raised) {
-        return simd_error(ctx, op);
-    }
-    if K == VEX256 {
+        let both = [low, high(ctx, op.b)];
+        let Some([r, h]) = dot::<F, 2>(ctx, both, [s, sh], op.imm) else { return simd_error(ctx, op) };
         ctx.ymm[op.a as usize & 15] = [r[0], r[1], h[0], h[1]];
     } else {
+        let Some([r]) = dot::<F, 1>(ctx, [low], [s], op.imm) else { return simd_error(ctx, op) };
         put::<K>(ctx, op.a, r);
     }
     op.next(ctx, env)

@@ -57,6 +57,34 @@ fn pops(op: OpRef) -> u64 {
     op.imm >> 16 & 3
 }
 
+/// What is to be done, in the low byte of the immediate.
+fn kind(op: OpRef) -> u8 {
+    op.imm as u8
+}
+
+/// Where the immediate has the opcode that the environment shows; see [`crate::decode::fpu::opcode`].
+pub(crate) const OPCODE: u32 = 32;
+
+/// Where the immediate says that the operand is on the stack.
+pub(crate) const STACK: u32 = 48;
+/// Where the immediate has the slot of the base that the operand's address is shown without.
+pub(crate) const BASE: u32 = 56;
+
+impl OpRef {
+    /// Goes on behind an operation that the environment names as the last one.
+    #[inline(always)]
+    fn done(self, ctx: &mut Ctx, env: &mut Env<'_>) -> Flow {
+        ctx.x87.ip = ctx.ip_of(&self);
+        ctx.x87.opcode = (self.imm >> OPCODE) as u16;
+        ctx.x87.code = crate::cpu::SELECTORS[1];
+        if form(self) != Form::St {
+            ctx.x87.dp = ctx.ea(&self).wrapping_sub(ctx.regs[(self.imm >> BASE) as usize & 31]);
+            ctx.x87.data = ctx.selectors[if self.imm >> STACK & 1 != 0 { 2 } else { 3 }];
+        }
+        self.next(ctx, env)
+    }
+}
+
 impl Ctx {
     fn st(&self, i: u8) -> Option<F80> {
         let r = (self.x87.top + i) & 7;
@@ -142,7 +170,7 @@ fn load_f80(ctx: &mut Ctx, env: &mut Env<'_>, addr: u64) -> Option<F80> {
         return Some(v);
     }
     let mut b = [0u8; 10];
-    if !ctx.aligned_if_asked(addr, 8) || !ctx.load_bytes(env, addr, &mut b) {
+    if !ctx.spans_canonical(addr, 8) || !ctx.aligned_if_asked(addr, 8) || !ctx.load_bytes(env, addr, &mut b) {
         return None;
     }
     let [m @ .., s0, s1] = b;
@@ -187,7 +215,10 @@ fn operand(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<Option<(F80, u
         Form::I64 => (convert::from_i64(ctx.load::<u64>(env, addr)?.s()), 0),
         Form::Bcd => {
             let mut b = [0; 10];
-            if !ctx.aligned_if_asked(addr, 8) || !ctx.load_bytes(env, addr, &mut b) {
+            if !ctx.spans_canonical(addr, 8)
+                || !ctx.aligned_if_asked(addr, 8)
+                || !ctx.load_bytes(env, addr, &mut b)
+            {
                 return None;
             }
             (convert::from_bcd(b), 0)
@@ -205,7 +236,7 @@ pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         ctx.x87.status &= !C1;
         ctx.x87.top = to;
         ctx.set_st(0, v);
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     }
     fld_slow(ctx, op, env)
 }
@@ -230,13 +261,13 @@ fn fld_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             }
         }
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FLD1, FLDPI and the like: `imm` is the constant.
 pub(crate) fn constant(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
-    let which = match op.imm {
+    let which = match kind(op) {
         0 => Constant::One,
         1 => Constant::Log2Of10,
         2 => Constant::Log2OfE,
@@ -247,7 +278,7 @@ pub(crate) fn constant(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     };
     let v = convert::constant(ctx.control(), which);
     ctx.push_x87(v);
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FST, FSTP, FIST, FISTP, FISTTP (bit 0 of the immediate), FBSTP.
@@ -289,7 +320,7 @@ pub(crate) fn fst(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             if pops(op) != 0 {
                 ctx.pop_x87();
             }
-            return op.next(ctx, env);
+            return op.done(ctx, env);
         }
     }
     fst_slow(ctx, op, env)
@@ -307,7 +338,7 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let (bytes, n, raised, up): ([u8; 10], usize, u32, bool) = match form(op) {
         Form::St => {
             if empty && !ctx.stack_fault(false) {
-                return op.next(ctx, env);
+                return op.done(ctx, env);
             }
             if !empty {
                 ctx.x87.status &= !C1;
@@ -316,7 +347,7 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             if pops(op) != 0 {
                 ctx.pop_x87();
             }
-            return op.next(ctx, env);
+            return op.done(ctx, env);
         }
         Form::M32 => {
             let s = convert::to_f32(cw, v);
@@ -358,7 +389,7 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         if empty {
             ctx.x87.status |= SF;
         }
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     }
     // Ten bytes are written in two parts.
     let reach = n < 10 || ctx.writable(env, addr, 8);
@@ -372,7 +403,7 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if pops(op) != 0 {
         ctx.pop_x87();
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 fn wide(v: u64) -> [u8; 10] {
@@ -415,7 +446,7 @@ pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             if pops(op) != 0 {
                 ctx.pop_x87();
             }
-            return op.next(ctx, env);
+            return op.done(ctx, env);
         }
     }
     arith_slow(ctx, op, env)
@@ -433,7 +464,7 @@ fn arith_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
                 ctx.pop_x87();
             }
         }
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     };
     let cw = ctx.control();
     // Two signalling NaNs are compared as they are.
@@ -458,7 +489,7 @@ fn arith_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             ctx.pop_x87();
         }
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FCOM, FUCOM (bit 0 of the immediate), FICOM, FTST (bit 1), FCOMI (bit 2: into rflags), with pops.
@@ -512,39 +543,39 @@ fn compared(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>, relation: Relation, ok:
             ctx.pop_x87();
         }
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// One-operand functions on st(0), numbered in the immediate.
 pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
-    if matches!(op.imm, 5..=8) {
+    if matches!(kind(op), 5..=8) {
         ctx.x87.status &= !C2;
     }
     let Some(a) = ctx.st(0) else {
         if ctx.stack_fault(false) {
             ctx.set_st(0, DEFAULT_NAN);
-            if matches!(op.imm, 7..=9) {
+            if matches!(kind(op), 7..=9) {
                 ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
                 ctx.set_st(0, DEFAULT_NAN);
             }
         }
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     };
     let room = ctx.x87.in_use >> (ctx.x87.top.wrapping_sub(1) & 7) & 1 == 0;
-    if matches!(op.imm, 7..=9) && !room {
+    if matches!(kind(op), 7..=9) && !room {
         if ctx.stack_fault(true) {
             ctx.set_st(0, DEFAULT_NAN);
             ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
             ctx.set_st(0, DEFAULT_NAN);
         }
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     }
     let cw = ctx.control();
     let sign = |v: F80, f: u16| F80 { sign_exp: f, ..v };
     let plain = |value| Outcome { value, raised: 0, up: false };
     let mut push = None;
-    let out = match op.imm {
+    let out = match kind(op) {
         0 => Some(plain(sign(a, a.sign_exp ^ 0x8000))),
         1 => Some(plain(sign(a, a.sign_exp & 0x7fff))),
         2 => Some(x87::sqrt(cw, a)),
@@ -566,7 +597,7 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(out) = out else {
         // The angle is too large.
         ctx.x87.status |= C2;
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     };
     let more = push.map_or(0, |p| p.raised);
     if ctx.settle_x87(out.raised | more, out.up) {
@@ -576,17 +607,17 @@ pub(crate) fn unary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             ctx.set_st(0, p.value);
         }
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// Functions of st(0) and st(1), numbered in the immediate.
 pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     // The result goes to st(1), and st(0) is popped.
-    let pop = op.imm >= 3;
+    let pop = kind(op) >= 3;
     let dst = u8::from(pop);
     let (Some(a), Some(b)) = (ctx.st(0), ctx.st(1)) else {
-        if op.imm <= 1 {
+        if kind(op) <= 1 {
             ctx.x87.status &= !C2;
         }
         if ctx.stack_fault(false) {
@@ -595,12 +626,12 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
                 ctx.pop_x87();
             }
         }
-        return op.next(ctx, env);
+        return op.done(ctx, env);
     };
     let cw = ctx.control();
-    let out = match op.imm {
+    let out = match kind(op) {
         0 | 1 => {
-            let kind = if op.imm == 0 { Quotient::Truncated } else { Quotient::Nearest };
+            let kind = if kind(op) == 0 { Quotient::Truncated } else { Quotient::Nearest };
             let r = x87::remainder(cw, a, b, kind);
             ctx.x87.status &= !C2;
             if ctx.settle_x87(r.outcome.raised, false) {
@@ -610,7 +641,7 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
                 let kept = if nan { ctx.x87.status & (C0 | C3) } else { 0 };
                 ctx.set_conditions(r.conditions() | kept);
             }
-            return op.next(ctx, env);
+            return op.done(ctx, env);
         }
         2 => x87::scale(cw, a, b),
         3 => functions::atan2(cw, b, a),
@@ -623,7 +654,7 @@ pub(crate) fn binary(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             ctx.pop_x87();
         }
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FXCH with st(b).
@@ -637,7 +668,7 @@ pub(crate) fn fxch(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         ctx.set_st(0, b.unwrap_or(DEFAULT_NAN));
         ctx.set_st(op.b, a.unwrap_or(DEFAULT_NAN));
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FCMOVcc from st(b).
@@ -655,7 +686,7 @@ pub(crate) fn fcmov<const CC: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -
             }
         }
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FXAM.
@@ -669,17 +700,17 @@ pub(crate) fn fxam(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         }
     };
     ctx.set_conditions(bits);
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FFREE, FFREEP, FINCSTP, FDECSTP, FNOP, FWAIT: 0 to 5 in the immediate.
 pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
-    match op.imm {
+    match kind(op) {
         0 | 1 => {
             ctx.x87.in_use &= !(1 << ((ctx.x87.top + op.a) & 7));
             ctx.x87.status &= !C1;
-            if op.imm == 1 {
+            if kind(op) == 1 {
                 ctx.pop_x87();
             }
         }
@@ -691,14 +722,16 @@ pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
             ctx.x87.status &= !C1;
         }
+        // WAIT leaves no trace.
+        5 => return op.next(ctx, env),
         _ => {}
     }
-    op.next(ctx, env)
+    op.done(ctx, env)
 }
 
 /// FNINIT, FNCLEX, EMMS: 0 to 2 in the immediate.
 pub(crate) fn reset(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
-    match op.imm {
+    match kind(op) {
         0 => {
             let regs = ctx.x87.regs;
             ctx.x87 = crate::cpu::X87 { regs, ..Default::default() };
@@ -764,7 +797,10 @@ fn tag(ctx: &Ctx, r: usize) -> u16 {
 fn short_environment(ctx: &Ctx) -> [u8; 14] {
     let mut m = [0; 14];
     let (ip, dp) = (ctx.x87.ip as u16, ctx.x87.dp as u16);
-    for (i, v) in [ctx.x87.control, status_word(ctx), tag_word(ctx), ip, 0, dp, 0].into_iter().enumerate() {
+    for (i, v) in [ctx.x87.control, status_word(ctx), tag_word(ctx), ip, ctx.x87.code, dp, ctx.x87.data]
+        .into_iter()
+        .enumerate()
+    {
         m[i * 2..i * 2 + 2].copy_from_slice(&v.to_le_bytes());
     }
     m
@@ -782,8 +818,10 @@ fn environment(ctx: &Ctx) -> [u8; 28] {
         m[i * 4 + 2..i * 4 + 4].fill(0xff);
     }
     m[12..16].copy_from_slice(&(ctx.x87.ip as u32).to_le_bytes());
+    m[16..18].copy_from_slice(&ctx.x87.code.to_le_bytes());
     m[18..20].copy_from_slice(&ctx.x87.opcode.to_le_bytes());
     m[20..24].copy_from_slice(&(ctx.x87.dp as u32).to_le_bytes());
+    m[24..26].copy_from_slice(&ctx.x87.data.to_le_bytes());
     m[26..28].fill(0xff);
     m
 }
@@ -844,7 +882,7 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         // Spread out as in the long form, the registers behind it.
         let short = m;
         m = [0; 108];
-        for (from, to) in [(0, 0), (2, 4), (4, 8), (6, 12), (10, 20)] {
+        for (from, to) in [(0, 0), (2, 4), (4, 8), (6, 12), (8, 16), (10, 20), (12, 24)] {
             m[to..to + 2].copy_from_slice(&short[from..from + 2]);
         }
         m[28..].copy_from_slice(&short[14..94]);
@@ -857,8 +895,10 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     x.top = (half(4) >> 11) as u8 & 7;
     x.in_use = (0..8).fold(0, |t, r| t | (u8::from(half(8) >> (r * 2) & 3 != 3) << r));
     x.ip = u64::from(word(12));
+    x.code = half(16);
     x.opcode = half(18) & 0x7ff;
     x.dp = u64::from(word(20));
+    x.data = half(24);
     if op.imm & 1 != 0 {
         for i in 0..8 {
             let at = 28 + i * 10;

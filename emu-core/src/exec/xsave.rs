@@ -12,6 +12,8 @@ use crate::mem::Access;
 
 /// What XSAVEC sets in XCOMP_BV.
 const COMPACT: u64 = 1 << 63;
+/// In the immediate: the form whose pointers of the x87 unit have 32 bits.
+pub(crate) const NARROW: u64 = 1;
 /// Offset of XSTATE_BV.
 const HEADER: u64 = 512;
 
@@ -60,7 +62,10 @@ pub(crate) fn fxsave(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if addr & 15 != 0 && canonical(addr) {
         return misaligned(ctx, op);
     }
-    let image = xsave::fxsave(&cpu_of(ctx));
+    let mut image = xsave::fxsave(&cpu_of(ctx));
+    if op.imm == NARROW {
+        xsave::narrow(&mut image, &ctx.x87);
+    }
     if !last_byte(ctx, env, addr, Access::Write) || !ctx.store_bytes(env, addr, &image[..416]) {
         return ctx.fail(op);
     }
@@ -81,13 +86,17 @@ pub(crate) fn fxrstor(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if xsave::fxrstor(&mut cpu, &image).is_err() {
         return ctx.raise(op, Exception::gp());
     }
+    if op.imm == NARROW {
+        xsave::split(&mut cpu.x87);
+    }
     take_state(ctx, &cpu);
     op.next(ctx, env)
 }
 
 /// The components that are not in their initial state.
 fn in_use(ctx: &Ctx) -> u64 {
-    let x87 = ctx.x87 != X87::default();
+    // The last instruction alone does not count.
+    let x87 = X87 { opcode: 0, ip: 0, dp: 0, code: 0, data: 0, ..ctx.x87 } != X87::default();
     let sse = ctx.ymm.iter().any(|y| y[0] | y[1] != 0);
     let avx = ctx.ymm.iter().any(|y| y[2] | y[3] != 0);
     u64::from(x87) | u64::from(sse) << 1 | u64::from(avx) << 2
@@ -109,7 +118,10 @@ pub(crate) fn save<const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) 
     if !ctx.ends(env, addr, 1, size as u64, Access::Write) || !ctx.writable(env, addr, size as u64) {
         return ctx.fail(op);
     }
-    let image = xsave::xsave(&cpu_of(ctx));
+    let mut image = xsave::xsave(&cpu_of(ctx));
+    if op.imm == NARROW {
+        xsave::narrow(&mut image, &ctx.x87);
+    }
     let write = if KIND == 0 { asked } else { asked & used };
     let mut header = [0u8; 16];
     if KIND == 2 {
@@ -172,6 +184,9 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let mut cpu = cpu_of(ctx);
     if xsave::xrstor(&mut cpu, &image, asked).is_err() {
         return ctx.raise(op, Exception::gp());
+    }
+    if op.imm == NARROW && asked & used & 1 != 0 {
+        xsave::split(&mut cpu.x87);
     }
     take_state(ctx, &cpu);
     op.next(ctx, env)

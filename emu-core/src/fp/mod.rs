@@ -13,6 +13,7 @@
     reason = "bit fields are cut out of wider integers everywhere in this module"
 )]
 
+pub mod approximate;
 pub mod fast;
 mod soft;
 pub mod sse;

@@ -511,46 +511,6 @@ pub fn f32_to_f16(env: Mxcsr, a: u64, rc: Round) -> Outcome {
     convert::<F32, F16>(Mxcsr(env.with_rc(rc).0 & !0x8000), a)
 }
 
-/// The approximate reciprocal of `rcpps`: 1/a rounded to 12 bits. Raises nothing; denormals are zeros.
-#[must_use]
-pub fn reciprocal(a: u32) -> u32 {
-    let x = unpack::<F32>(u64::from(a), true);
-    let one = Wide { sign: false, exp: 0, sig: 1 << 127 };
-    (match x.class {
-        Class::Nan => u64::from(a) | quiet_bit::<F32>(),
-        Class::Infinity => zero::<F32>(x.sign),
-        Class::Zero => infinity::<F32>(x.sign),
-        Class::Finite(wide) => approximate(one.div(wide)),
-    }) as u32
-}
-
-/// The approximate reciprocal square root of `rsqrtps`, rounded to 12 bits. Raises nothing; denormals are zeros.
-#[must_use]
-pub fn reciprocal_sqrt(a: u32) -> u32 {
-    let x = unpack::<F32>(u64::from(a), true);
-    let one = Wide { sign: false, exp: 0, sig: 1 << 127 };
-    (match x.class {
-        Class::Nan => u64::from(a) | quiet_bit::<F32>(),
-        Class::Zero => infinity::<F32>(x.sign),
-        _ if x.sign => default_nan::<F32>(),
-        Class::Infinity => 0,
-        Class::Finite(wide) => approximate(one.div(wide.sqrt())),
-    }) as u32
-}
-
-fn approximate(wide: Wide) -> u64 {
-    let r = wide.round(Range { p: 12, ..range::<F32>() }, Round::Nearest);
-    let sign = zero::<F32>(wide.sign);
-    if r.tiny {
-        return sign;
-    }
-    if r.overflow {
-        return infinity::<F32>(wide.sign);
-    }
-    let biased = (r.exp - range::<F32>().emin + 1) as u64;
-    sign | biased << (F32::P - 1) | (r.sig >> (64 - F32::P)) & fraction_mask::<F32>()
-}
-
 /// Whether what was raised forbids computing further.
 #[must_use]
 pub fn stops(env: Mxcsr, raised: u32) -> bool {

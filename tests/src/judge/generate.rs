@@ -9,8 +9,10 @@ use super::values::Random;
 use super::{CODE_PAGE, Case, READ_ONLY, WRITABLE, compare, machine, special};
 use emu_core::cpu::{Cpu, CpuModel, X87};
 use emu_core::decode::OPTIONS;
+use std::sync::atomic::Ordering;
+
 use iced_x86::{
-    Code, ConstantOffsets, Decoder, DecoderError, EncodingKind, FlowControl, Instruction,
+    Code, ConstantOffsets, Decoder, DecoderError, DecoderOptions, FlowControl, Instruction,
     InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedMemory,
 };
 
@@ -78,7 +80,9 @@ impl Generator {
             if instruction.code() != code {
                 let long = decoder.last_error() == DecoderError::NoMoreBytes;
                 if spoiled && instruction.is_invalid() && (!long || bytes.len() == 15) {
-                    if rip & 0xfff > 0xf00 || lenient(code) || evex(&bytes) {
+                    let lax = OPTIONS | DecoderOptions::NO_INVALID_CHECK;
+                    let meant = Decoder::with_ip(64, &bytes, rip, lax).decode().code();
+                    if rip & 0xfff > 0xf00 || lenient(code) || lenient(meant) || evex(&bytes) {
                         continue;
                     }
                     let before = self.state(rip);
@@ -101,6 +105,28 @@ impl Generator {
         let r = &mut self.random;
         let at = if r.one_in(80) { 0x1000 - 1 - r.below(15) } else { 0x800 + r.below(64) };
         self.region + CODE_PAGE + at
+    }
+
+    /// How often a string instruction repeats: a few times, over a page or two, or beyond all that is mapped.
+    fn repetitions(&mut self) -> u64 {
+        let r = &mut self.random;
+        match r.below(8) {
+            0 => r.below(0x800),
+            1 => r.below(0x100),
+            2 if r.one_in(8) => r.integer(),
+            _ => r.below(9),
+        }
+    }
+
+    /// An address near another, or the same.
+    fn beside(&mut self, target: u64) -> u64 {
+        let r = &mut self.random;
+        let distance = match r.below(4) {
+            0 => 0,
+            1 => r.below(0x400),
+            _ => r.below(40),
+        };
+        if r.one_in(2) { target.wrapping_add(distance) } else { target.wrapping_sub(distance) }
     }
 
     fn code_address(&mut self) -> u64 {
@@ -174,7 +200,7 @@ impl Generator {
     fn x87(r: &mut Random) -> X87 {
         let control = match r.below(4) {
             0 | 1 => 0x37f,
-            2 => 0x7f | r.pick(&[0, 2, 3]) << 8 | (r.below(4) as u16) << 10,
+            2 => 0x7f | r.pick(&[0, 2, 3, 1]) << 8 | (r.below(4) as u16) << 10,
             _ => 0x40 | r.bits() as u16 & 0x3f | r.pick(&[0, 2, 3]) << 8 | (r.below(4) as u16) << 10,
         };
         let mut status = r.bits() as u16 & 0x477f;
@@ -205,14 +231,20 @@ impl Generator {
         let mut cpu = self.state(rip);
         let mut memory = Vec::new();
         if instruction.has_rep_prefix() || instruction.has_repne_prefix() {
-            cpu.regs[1] = self.random.below(9);
+            cpu.regs[1] = self.repetitions();
         }
         if Self::wild_bit_offset(instruction) {
             return None;
         }
         self.limit_bit_offset(instruction, &mut cpu);
+        let mut before = None;
         for operand in &used {
-            let target = self.target();
+            // Operands of one instruction may lie over each other.
+            let target = match before {
+                Some(before) if self.random.one_in(3) => self.beside(before),
+                _ => self.target(),
+            };
+            before = Some(target);
             let segment = match operand.segment() {
                 Register::FS => cpu.fs_base,
                 Register::GS => cpu.gs_base,
@@ -230,11 +262,8 @@ impl Generator {
             self.aim(operand, offset, instruction, offsets, &mut bytes, &mut cpu)?;
             memory.extend(self.contents(target));
         }
-        let vector = instruction.op_code().encoding() != EncodingKind::Legacy
-            || used.iter().any(|operand| operand.vsib_size() != 0);
-        if vector {
-            cpu.rflags &= !0x4_0000;
-        }
+        // Displacements were patched.
+        let instruction = &Decoder::with_ip(64, &bytes, rip, OPTIONS).decode();
         let operand = compare::address(instruction, &cpu);
         special::prepare(&mut self.random, instruction, self.region, operand, &mut cpu, &mut memory);
         self.steer(instruction, &mut cpu, &mut memory)?;
@@ -410,10 +439,17 @@ impl Generator {
         }
         let rip = self.region + CODE_PAGE + 0x800 + self.random.below(64);
         let mut cpu = self.state(rip);
-        cpu.rflags &= !0x4_0000;
+        if !self.random.one_in(4) {
+            cpu.rflags &= !0x4_0000;
+        }
         let mut memory = Vec::new();
+        let some = self.region + WRITABLE + 0x100 + 0x40 * self.random.below(0x60);
         for register in POINTERS {
-            let target = self.region + WRITABLE + 0x100 + 0x40 * self.random.below(0x60);
+            let target = match self.random.below(32) {
+                0 => self.target(),
+                1..=8 => self.beside(some),
+                _ => self.region + WRITABLE + 0x100 + 0x40 * self.random.below(0x60),
+            };
             cpu.regs[register] = target;
             memory.extend(self.contents(target));
         }
@@ -442,7 +478,9 @@ impl Generator {
             if instruction.code() != code || instruction.has_rep_prefix() || instruction.has_repne_prefix() {
                 continue;
             }
-            if last && !plain(code) && instruction.flow_control() != FlowControl::ConditionalBranch {
+            let ends =
+                plain(code) || looks(code) || instruction.flow_control() == FlowControl::ConditionalBranch;
+            if last && !ends {
                 return None;
             }
             let direct = instruction.near_branch_target();
@@ -497,6 +535,12 @@ fn indirect_operand(instruction: &Instruction, cpu: &Cpu) -> u64 {
     compare::address(instruction, cpu)
 }
 
+/// Whether an instruction of this form only looks at what others left behind.
+fn looks(code: Code) -> bool {
+    use Mnemonic as M;
+    matches!(code.mnemonic(), M::Fnsave | M::Fnstenv | M::Fxsave | M::Fxsave64 | M::Pushf | M::Pushfq)
+}
+
 /// Whether an instruction of this form may stand before another: all that it leaves behind is defined.
 fn plain(code: Code) -> bool {
     use Mnemonic as M;
@@ -504,7 +548,7 @@ fn plain(code: Code) -> bool {
     let mut instruction = Instruction::default();
     instruction.set_code(code);
     instruction.flow_control() == FlowControl::Next
-        && instruction.rflags_undefined() == 0
+        && (instruction.rflags_undefined() == 0 || compare::STRICT.load(Ordering::Relaxed))
         && !info.is_privileged()
         && !info.is_save_restore()
         && !info.is_input_output()

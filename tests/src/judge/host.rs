@@ -211,6 +211,9 @@ unsafe fn take(cpu: &mut Cpu, gregs: &[i64; 23], xs: *const u8) {
             x.status = status & !0x3800;
             x.top = (status >> 11 & 7) as u8;
             x.in_use = xs.add(4).read();
+            x.opcode = xs.add(6).cast::<u16>().read_unaligned();
+            x.ip = xs.add(8).cast::<u64>().read_unaligned();
+            x.dp = xs.add(16).cast::<u64>().read_unaligned();
             for i in 0..8u8 {
                 let from = xs.add(xsave::ST + 16 * usize::from(i));
                 x.regs[usize::from((x.top + i) & 7)] = F80 {

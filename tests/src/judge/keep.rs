@@ -63,6 +63,13 @@ fn forget_unused(case: &mut Case) {
             case.before.ymm[i as usize] = [0; 4];
         }
     }
+    let segment =
+        |s: Register| used.contains(&(s as u32)) || info.used_memory().iter().any(|m| m.segment() == s);
+    use iced_x86::Mnemonic as M;
+    let bases = matches!(instruction.mnemonic(), M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase);
+    if !bases && !segment(Register::FS) && !segment(Register::GS) {
+        (case.before.fs_base, case.before.gs_base) = (0, 0);
+    }
     let name = format!("{:?}", instruction.code());
     let x87 = name.starts_with('F') || name.contains("_mm_") || name.contains("_mmm64") || name == "Emms";
     if !x87 {

@@ -2,7 +2,7 @@
 //!
 //! Both sides are fields `name=value`, values in hexadecimal: general registers, `rip`, `rflags`, `fsbase`, `gsbase`,
 //! the selectors `es`, `ds`, `fs`, `gs`, `mxcsr`, `ymm3`
-//! (four quadwords, lowest first, joined by colons), `fcw`, `fsw`, `top`, `tags`, `fpr3` (physical, sign and exponent,
+//! (four quadwords, lowest first, joined by colons), `fcw`, `fsw`, `top`, `tags`, `fip`, `fdp`, `fop`, `fpr3` (physical, sign and exponent,
 //! colon, significand), `[address]` (bytes). What is not named before is zero, or as Linux starts a program; what
 //! is not named after is unchanged. `end=done` or `end=vector:error:address` closes the line.
 
@@ -61,6 +61,13 @@ fn fields(from: &Cpu, to: &Cpu) -> String {
         ("top", u16::from(x.top), u16::from(y.top)),
         ("tags", u16::from(x.in_use), u16::from(y.in_use)),
     ] {
+        if old != new {
+            field(name, format!("{new:x}"));
+        }
+    }
+    for (name, old, new) in
+        [("fip", x.ip, y.ip), ("fdp", x.dp, y.dp), ("fop", u64::from(x.opcode), u64::from(y.opcode))]
+    {
         if old != new {
             field(name, format!("{new:x}"));
         }
@@ -162,6 +169,9 @@ fn set(cpu: &mut Cpu, memory: &mut Vec<(u64, Vec<u8>)>, field: &str) -> Option<(
         "fsw" => cpu.x87.status = number as u16,
         "top" => cpu.x87.top = number as u8 & 7,
         "tags" => cpu.x87.in_use = number as u8,
+        "fip" => cpu.x87.ip = number,
+        "fdp" => cpu.x87.dp = number,
+        "fop" => cpu.x87.opcode = number as u16,
         _ => return None,
     }
     Some(())

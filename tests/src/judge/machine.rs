@@ -47,9 +47,10 @@ impl Machine {
         if let Err(error) = written {
             return After { cpu, image, end: End::Other(format!("{error:?}")) };
         }
-        // The breakpoint behind runs too, so that whole blocks do.
+        // The breakpoint behind runs too, so that whole blocks do. Many repetitions go in one piece or in several.
+        let piece = if case.before.regs[1] & 1 == 0 { 16 } else { MANY };
         let end = loop {
-            let stop_at = cpu.icount + 16;
+            let stop_at = cpu.icount + piece;
             match self.engine.run(&mut cpu, &mut self.memory, self.space, stop_at) {
                 Exit::Budget if cpu.icount < MANY => {}
                 Exit::Budget => break End::Other("it goes on and on".to_owned()),

@@ -122,8 +122,10 @@ pub(super) fn prepare(
             components(r, cpu);
             put(operand.wrapping_add(24), words(&[mxcsr(r)], 4));
             let compact = u64::from(r.one_in(3)) << 63;
-            let wild = if r.one_in(16) { 1 << r.below(64) } else { 0 };
-            let used = r.bits() & 7 | if r.one_in(16) { 1 << r.below(64) } else { 0 };
+            // Components between these the host's processor may have.
+            let strange = |r: &mut Random| if r.one_in(16) { 1 << (20 + r.below(43)) } else { 0 };
+            let wild = strange(r);
+            let used = r.bits() & 7 | strange(r);
             let layout = if compact != 0 { compact | r.bits() & 7 | wild } else { wild };
             let used = if compact != 0 && !r.one_in(8) { used & layout } else { used };
             let mut header = [used, layout, 0, 0, 0, 0, 0, 0];
