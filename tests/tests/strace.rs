@@ -199,8 +199,6 @@ fn how_values_are_printed() {
         -e read=3 -e write=1 | busybox | head | -c | 5 | a.txt
         -q -q | busybox | true
         -e quiet=exit | busybox | true
-        -yy | guest:tcp
-        -f -yy -e trace=%network | guest:udp
         -f -y -e trace=%desc | guest:splice
         -v -s 100 -e trace=%file | busybox | ls | -l | a.txt
         --strings-in-hex=non-ascii-chars | busybox | cat | a.txt
@@ -349,19 +347,6 @@ fn calls_that_are_tampered_with() {
         -e inject=all:delay_enter=1 | busybox | true
         -f -e inject=mkdir:error=EROFS | guest:faults
         -e inject=write:error=5 | busybox | echo | hi
-        -e inject=write:retval=0x3 | busybox | echo | hi
-        -e inject=write:delay_exit=1000 | busybox | echo | hi
-        -e inject=write:delay_enter=1ms:delay_exit=1ms | busybox | echo | hi
-        -e inject=openat:error=ENOENT:when=1..2 | busybox | cat | a.txt | b.txt | words
-        -e inject=openat:error=ENOENT:when=1+2 | busybox | cat | a.txt | b.txt | words
-        -e inject=openat:error=ENOENT:when=2..3+1 | busybox | cat | a.txt | b.txt | words
-        -e inject=%file:error=EACCES:when=3+ | busybox | cat | a.txt
-        -e fault=%desc:when=2 | busybox | cat | a.txt
-        -e inject=write:error=EINTR:signal=TERM | busybox | echo | hi
-        -e inject=write:signal=SIGCHLD:when=1 | busybox | echo | hi
-        -e inject=getpid:syscall=getppid -f | guest:faults
-        -e fault=read:error=EIO -e inject=openat:retval=7 | busybox | cat | a.txt
-        -e trace=read -e fault=openat | busybox | cat | a.txt
         ",
     );
 }
