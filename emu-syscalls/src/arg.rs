@@ -192,6 +192,18 @@ pub enum Rule {
     Kcmp,
     MsgType,
     Splice,
+    Key,
+    Keyctl,
+    Seccomp,
+    Userfaultfd,
+    FanotifyInit,
+    FanotifyDir,
+    Landlock,
+    Fsconfig,
+    MovePages,
+    MountAttr,
+    Bpf,
+    PerfAttr,
 }
 
 /// Short forms for the rows of the table.

@@ -27,6 +27,10 @@ impl Normal {
             rule(r"loads=\[[^]]*\]", "loads=[N]"),
             rule(r"st_dev=makedev\([^)]*\)", "st_dev=N"),
             rule(r"(RLIMIT_NPROC, NULL, )\{.*\}", "$1{N}"),
+            // A directory's size is its file system's choice, a number of IPC the kernel's.
+            rule(r"(S_IFDIR\|\d+, st_size=)\d+", "${1}N"),
+            rule(r"^((?:msg|sem|shm)get\(.*) = \d+$", "$1 = N"),
+            rule(r"^((?:msg|sem|shm)(?:snd|rcv|ctl|op|timedop|at)\()\d+", "${1}N"),
             // Times and dates.
             rule(r"\b(tv_sec|tv_nsec|tv_usec|st_[amc]time|st_[amc]time_nsec)=\d+( /\* \S+ \*/)?", "$1=N"),
             rule(r"\b(si_utime|si_stime|tms_[a-z]+)=\d+( /\* \S+ s \*/)?", "$1=N"),
@@ -41,11 +45,15 @@ impl Normal {
             // With -v, the environment in the order in which it was made.
             rule(r"^(execve\(.*\], )\[.*\]\)", "${1}ENV)"),
             rule(r"htons\([1-9]\d*\)", "htons(N)"),
+            rule(r"((?:TCP|UDP)(?:v6)?:\[)\d+\]", "${1}N]"),
+            rule(r"(127\.0\.0\.1|\[::1\]):\d+", "$1:N"),
             rule(r"(pipe:\[|socket:\[|UNIX[-A-Z]*:\[|->)\d+", "${1}N"),
             rule(r"^getppid\(\)( +)= \d+", "getppid() = N"),
         ];
         let pids = [
-            r"(si_pid=|\{pid=|parent_tid=\[|l_pid=)(\d+)",
+            r"(si_pid=|\{pid=|parent_tid=\[|l_pid=|sigev_notify_thread_id=|F_SETOWN, |TIOC[SG]PGRP, \[)(\d+)",
+            r"^((?:kcmp|prlimit64|setpriority|getpriority|process_vm_readv|process_vm_writev)\((?:PRIO_PROCESS, )?)(\d+)",
+            r"^(kcmp\(\w+, )(\d+)",
             r"^((?:kill|tkill|wait4|getpgid|getsid|rt_sigqueueinfo|pidfd_open)\()(\d+)",
             r"^((?:tgkill|setpgid|rt_tgsigqueueinfo)\()(\d+)",
             r"^((?:tgkill|setpgid|rt_tgsigqueueinfo)\(\w+, )(\d+)",
@@ -85,7 +93,7 @@ impl Normal {
 fn split(line: &str, follow: bool) -> (&str, &str) {
     match follow.then(|| line.split_once(' ')).flatten() {
         Some((pid, text)) if pid.bytes().all(|b| b.is_ascii_digit()) => (pid, text.trim_start()),
-        _ => ("", line),
+        _ => ("", line.trim_start()),
     }
 }
 
@@ -95,11 +103,26 @@ pub fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
     let mut seen: Vec<String> = Vec::new();
     let mut tasks: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut pending: BTreeMap<String, String> = BTreeMap::new();
+    let mut forms: BTreeMap<(String, String), u32> = BTreeMap::new();
+    let time =
+        Regex::new(r"^(\d\d:\d\d:\d\d(?:\.\d+)?|\d{10}(?:\.\d+)?|\d+\.\d{3,9}) +(.*)$").expect("a pattern");
+    let took = Regex::new(r" <\d+(?:\.(\d+))?>$").expect("a pattern");
     for line in trace.lines() {
         let (pid, text) = split(line, follow);
-        // The host's vDSO answers these without a call.
-        if ["time(", "gettimeofday(", "clock_gettime("].iter().any(|call| text.starts_with(call)) {
-            continue;
+        // Of the times of lines only the form is compared.
+        let mut text = text.to_owned();
+        let mut times = String::new();
+        if let Some(found) = time.captures(&text) {
+            times = found[1].replace(|c: char| c.is_ascii_digit(), "d");
+            text = found[2].to_owned();
+            if times.contains("d.") && !times.contains(':') && times.len() < 17 {
+                times = times.trim_start_matches('d').to_owned();
+            }
+        }
+        if let Some(found) = took.captures(&text) {
+            times = format!("{times} <.{}>", "d".repeat(found.get(1).map_or(0, |part| part.len())));
+            let whole = found.get(0).map_or(0, |all| all.start());
+            text.truncate(whole);
         }
         if !seen.iter().any(|known| known == pid) {
             seen.push(pid.to_owned());
@@ -107,12 +130,20 @@ pub fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
         let lines = tasks.entry(pid.to_owned()).or_default();
         if let Some(head) = text.strip_suffix(" <unfinished ...>") {
             pending.insert(pid.to_owned(), head.to_owned());
-        } else if let Some(rest) = text.strip_prefix("<... ") {
+            continue;
+        }
+        if let Some(rest) = text.strip_prefix("<... ") {
             let tail = rest.split_once(" resumed>").map_or("", |(_, tail)| tail);
             let head = pending.remove(pid).unwrap_or_default();
-            lines.push(format!("{head}{tail}"));
-        } else {
-            lines.push(text.to_owned());
+            text = format!("{head}{tail}");
+        }
+        // The host's vDSO answers these without a call.
+        if ["time(", "gettimeofday(", "clock_gettime("].iter().any(|call| text.starts_with(call)) {
+            continue;
+        }
+        lines.push(text);
+        if !times.is_empty() {
+            *forms.entry((pid.to_owned(), times)).or_default() += 1;
         }
     }
     for lines in tasks.values_mut() {
@@ -131,7 +162,12 @@ pub fn by_task(trace: &str, follow: bool) -> Vec<Vec<String>> {
     let mut lines = |pid: &String| tasks.remove(pid).unwrap_or_default();
     order
         .iter()
-        .map(|pid| set_aside(lines(pid).iter().map(|line| normal.line(line, &names)).collect()))
+        .map(|pid| {
+            let mut told = set_aside(lines(pid).iter().map(|line| normal.line(line, &names)).collect());
+            let mine = forms.iter().filter(|((of, _), _)| of == pid);
+            told.extend(mine.map(|((_, form), count)| format!("{count} lines with times {form}")));
+            told
+        })
         .collect()
 }
 

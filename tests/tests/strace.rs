@@ -14,13 +14,13 @@ use emu_tests::{emu, fixtures, native, program, run, testbins, traces};
 
 const STRACE: &str = "/usr/bin/strace";
 
-/// A static program made from a guest program's source.
-fn guest(name: &str) -> PathBuf {
+/// A static program made from a source of a folder of `testbins`.
+fn guest(folder: &str, name: &str) -> PathBuf {
     static MADE: Mutex<()> = Mutex::new(());
     let _made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("strace-{name}"));
     if !program.exists() {
-        let source = testbins().join("guest").join(format!("{name}.c"));
+        let source = testbins().join(folder).join(format!("{name}.c"));
         let fresh = program.with_extension(format!("{:?}", std::thread::current().id()));
         let done = Command::new("cc")
             .args(["-static", "-O1", "-pthread", "-w", "-o"])
@@ -49,7 +49,9 @@ fn trace_in(dir: &Path, emulated: bool, options: &[&str], program: &Path, args: 
         file.set_modified(long_ago).expect("the time of a fixture can be set");
     }
     let file = dir.join("trace");
-    let _ = std::fs::remove_file(&file);
+    for old in traces_at(&file) {
+        let _ = std::fs::remove_file(old.1);
+    }
     let mut command = Command::new(if emulated { emu() } else { PathBuf::from(STRACE) });
     if emulated {
         command.args(["strace", "--root", "/", "--cwd"]).arg(&work);
@@ -59,7 +61,35 @@ fn trace_in(dir: &Path, emulated: bool, options: &[&str], program: &Path, args: 
     }
     command.args(options).arg("-o").arg(&file).arg(program).args(args);
     let _ = run(command, &work, b"");
-    std::fs::read_to_string(&file).unwrap_or_default()
+    let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+    // With -ff each task has a file of its own: as one, with the numbers in front.
+    traces_at(&file).into_iter().fold(String::new(), |mut all, (pid, path)| {
+        for line in read(&path).lines() {
+            if let Some(pid) = pid {
+                all.push_str(&format!("{pid} "));
+            }
+            all.push_str(line);
+            all.push('\n');
+        }
+        all
+    })
+}
+
+/// The files of a trace: one, or one a task with its number.
+fn traces_at(file: &Path) -> Vec<(Option<u32>, PathBuf)> {
+    let mut found = vec![(None, file.to_owned())];
+    let (dir, name) = (file.parent().expect("a directory"), file.file_name().expect("a name"));
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.file_stem() == Some(name)
+            && let Some(pid) = path.extension().and_then(|pid| pid.to_str()?.parse().ok())
+        {
+            found.push((Some(pid), path));
+        }
+    }
+    found.retain(|(_, path)| path.is_file());
+    found.sort();
+    found
 }
 
 /// Both traces of one program.
@@ -91,7 +121,7 @@ fn difference(options: &[&str], program: &Path, args: &[&str]) -> Option<String>
 const BUSYBOX: &str = "/usr/bin/busybox";
 const BASH: &str = "/bin/bash-static";
 
-/// Cases of a list: `options | program | arguments`, a line each; `guest:NAME` is a program of `testbins/guest`.
+/// Cases of a list: `options | program | arguments`, a line each; `FOLDER:NAME` is a program of `testbins`.
 fn compare(list: &str) {
     if !native()
         || program("strace", &[STRACE], "strace").is_none()
@@ -110,7 +140,10 @@ fn compare(list: &str) {
             "busybox" => PathBuf::from(BUSYBOX),
             "bash" => PathBuf::from(BASH),
             path if path.starts_with('/') => PathBuf::from(path),
-            other => guest(other.trim_start_matches("guest:")),
+            other => match other.split_once(':') {
+                Some((folder, name)) => guest(folder, name),
+                None => panic!("no program {other}"),
+            },
         };
         let args: Vec<&str> = parts.collect();
         count += 1;
@@ -166,6 +199,43 @@ fn how_values_are_printed() {
         -e read=3 -e write=1 | busybox | head | -c | 5 | a.txt
         -q -q | busybox | true
         -e quiet=exit | busybox | true
+        -f -y -e trace=%desc | guest:splice
+        -v -s 100 -e trace=%file | busybox | ls | -l | a.txt
+        --strings-in-hex=non-ascii-chars | busybox | cat | a.txt
+        -e abbrev=none -e trace=%stat | busybox | ls | -l | a.txt
+        --const-print-style=verbose -e trace=%memory | busybox | true
+        -e write=1 | busybox | echo | hello, long line of text
+        ",
+    );
+}
+
+#[test]
+fn times_are_printed() {
+    compare(
+        "
+        -t | busybox | cat | a.txt
+        -tt | busybox | cat | a.txt
+        -ttt | busybox | cat | a.txt
+        -r | busybox | cat | a.txt
+        -T | busybox | cat | a.txt
+        -T -tt | busybox | true
+        -f -ttt -T | busybox | sh | -c | cat a.txt; true
+        --absolute-timestamps=precision:ns | busybox | true
+        --absolute-timestamps=format:unix,precision:ms | busybox | true
+        --relative-timestamps=ns | busybox | true
+        --syscall-times=ns | busybox | true
+        --syscall-times=s | busybox | true
+        ",
+    );
+}
+
+#[test]
+fn a_file_for_each_task() {
+    compare(
+        "
+        -ff | busybox | sh | -c | cat a.txt; sort words
+        -ff -e trace=%process | guest:faults
+        -ff -tt | busybox | sh | -c | true; true
         ",
     );
 }
@@ -195,6 +265,17 @@ fn which_calls_are_printed() {
         -f -e trace=%signal | busybox | sh | -c | kill -USR1 $$
         -f -e trace=prctl | guest:prctl
         -f -e trace=!all | guest:faults
+        -e %file | busybox | cat | a.txt
+        -e trace=?nosuchcall,openat | busybox | cat | a.txt
+        -e trace=openat@64 | busybox | cat | a.txt
+        -e trace=%%stat | busybox | ls | -l | a.txt
+        -e trace=%pure | busybox | id
+        -e trace=%clock | busybox | sleep | 0
+        -e status=!successful | busybox | cat | nosuchfile | a.txt
+        -e status=unfinished | busybox | true
+        -P nosuchfile -P b.txt | busybox | cat | nosuchfile | a.txt | b.txt
+        -f -e trace=%ipc | guest:faults
+        -f -z -e trace=%file | guest:link
         ",
     );
 }
@@ -213,6 +294,16 @@ fn processes_threads_and_signals() {
         -f | guest:kernel_address
         -f | guest:poll_masks
         -f | guest:mremap
+        -f | guest:aio
+        -f | guest:eventfd
+        -f | guest:lease
+        -f | guest:link
+        -f | guest:lock
+        -f | guest:numa
+        -f | guest:open
+        -f | guest:rename
+        -f | guest:segments
+        -f | guest:sockopt
         -q -f | busybox | sh | -c | /usr/bin/busybox true
         ",
     );
@@ -255,8 +346,22 @@ fn calls_that_are_tampered_with() {
         -e inject=write:signal=USR1 | busybox | echo | hi
         -e inject=all:delay_enter=1 | busybox | true
         -f -e inject=mkdir:error=EROFS | guest:faults
+        -e inject=write:error=5 | busybox | echo | hi
         ",
     );
+}
+
+/// Structures, flags and commands of calls, told as strace tells them whether or not the kernel has the call: every call is
+/// answered by an injection.
+#[test]
+fn arguments_of_newer_calls() {
+    const CALLS: &str = "add_key,request_key,keyctl,/landlock,seccomp,userfaultfd,openat2,/fanotify,/handle,open_tree,\
+                         move_mount,/^fs,mount_setattr,move_pages,bpf,perf_event_open,sendto";
+    let list: String = ["keys", "landlock", "filters", "files", "memory", "programs", "netlink"]
+        .iter()
+        .map(|part| format!("-e trace={CALLS} -e inject={CALLS}:error=EPERM | strace:arguments | {part}\n"))
+        .collect();
+    compare(&list);
 }
 
 /// Columns of `-c` that do not depend on time.

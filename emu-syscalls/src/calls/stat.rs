@@ -124,6 +124,7 @@ pub(crate) fn statx(
     const BASIC: u32 = 0x7ff;
     const BTIME: u32 = 0x800;
     const MNT_ID: u32 = 0x1000;
+    const CHANGES: u32 = 0xc0;
     if mask.0 & RESERVED != 0
         || bits.0 & SYNC_TYPE == SYNC_TYPE
         || bits.0 & !(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | SYNC_TYPE) != 0
@@ -141,7 +142,11 @@ pub(crate) fn statx(
         (stat_loc(ctx, loc), loc.mount.0)
     };
     let mut bytes = Vec::with_capacity(256);
-    let known = BASIC | MNT_ID | if stat.btime != 0 { BTIME } else { 0 };
+    // The birth is told to who asks, and the times of change are only looked up then (fill_mg_cmtime).
+    let mut known = BASIC | MNT_ID | if stat.btime != 0 { BTIME & mask.0 } else { 0 };
+    if mask.0 & CHANGES == 0 {
+        known &= !CHANGES;
+    }
     put32(&mut bytes, known);
     put32(&mut bytes, stat.blksize);
     put64(&mut bytes, 0);

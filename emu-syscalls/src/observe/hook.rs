@@ -120,9 +120,13 @@ fn finish(
     result: Result<u64, Errno>,
     tampered: Tampered,
 ) {
-    let nr = call.nr & 0xffff_ffff;
-    let (next, saved) = match k.observer.open.get(&tid) {
-        Some(open) if open.inside => (open.next, open.saved.clone()),
+    let (nr, next, saved) = match k.observer.open.get(&tid) {
+        // A call that goes on tells only its result; what is filled in belongs to the call as it was entered.
+        Some(open) if open.inside && open.nr == NR_RESTART => {
+            let how = result.map_or_else(Ended::Error, Ended::Value);
+            return ended(k, tid, NR_RESTART, (Vec::new(), Returns::Int, None, None), how, tampered);
+        }
+        Some(open) if open.inside => (call.nr & 0xffff_ffff, open.next, open.saved.clone()),
         // The call was entered before anybody watched.
         _ => return,
     };

@@ -8,6 +8,7 @@
 mod ctl;
 mod file;
 mod ioctl;
+mod kernel;
 mod net;
 mod rules;
 mod signal;
@@ -303,7 +304,7 @@ impl<'a> Decoder<'a> {
         Value::Fd(fd, path)
     }
 
-    fn dirfd(&mut self, fd: i32) -> Value {
+    pub(super) fn dirfd(&mut self, fd: i32) -> Value {
         if fd != crate::arg::DirFd::CWD.0 {
             return self.fd(fd);
         }

@@ -9,7 +9,7 @@ use crate::file::{File, FileId};
 use crate::kernel::Kernel;
 use crate::net::addr::{Address, UnixName};
 use crate::net::{Domain, Kind, Socket, SocketId};
-use crate::observe::names::net as nn;
+use crate::observe::names::{kernel as nk, net as nn};
 use crate::observe::value::{Bytes, FdPath, Quote, Value, field};
 use crate::seam::{Host, Stream, StreamKind};
 use crate::task::TaskId;
@@ -436,16 +436,12 @@ impl Decoder<'_> {
         while at + 16 <= len && items.len() < self.style.limit {
             let size = usize::try_from(u32_of(&b, at)).ok()?;
             let kind = u64::from(u16_of(&b, at + 4));
-            let head = Value::Struct(vec![
-                field("nlmsg_len", Value::Uint(size as u64)),
-                field("nlmsg_type", named(&nn::NLMSG, kind)),
-                field("nlmsg_flags", netlink_flags(u16_of(&b, at + 6))),
-                field("nlmsg_seq", Value::Uint(u64::from(u32_of(&b, at + 8)))),
-                field("nlmsg_pid", Value::Uint(u64::from(u32_of(&b, at + 12)))),
-            ]);
+            let head = netlink_head(&b[at..]);
             let mut parts = vec![head];
             let body = b.get(at + 16..(at + size).min(len)).unwrap_or(&[]);
             match kind {
+                2 if let Some(error) = self.netlink_error(body) => parts.push(error),
+                16..=111 if let Some(told) = netlink_request(kind, body) => parts.push(told),
                 3 if body.len() >= 4 => parts.push(Value::Int(super::i32_of(body, 0))),
                 _ if body.is_empty() => {}
                 _ => parts.push(Value::Str(Bytes { data: body.to_vec(), more: false, kind: Quote::Hex })),
@@ -464,19 +460,78 @@ impl Decoder<'_> {
     }
 }
 
-fn netlink_flags(flags: u16) -> Value {
-    static NLM: crate::observe::names::Names = crate::observe::names::Names::bits(
-        "NLM_F_???",
-        &[
-            (1, "NLM_F_REQUEST"),
-            (2, "NLM_F_MULTI"),
-            (4, "NLM_F_ACK"),
-            (8, "NLM_F_ECHO"),
-            (16, "NLM_F_DUMP_INTR"),
-            (32, "NLM_F_DUMP_FILTERED"),
-        ],
-    );
-    named(&NLM, u64::from(flags))
+/// The head of a netlink message.
+pub(super) fn netlink_head(b: &[u8]) -> Value {
+    let kind = u64::from(u16_of(b, 4));
+    let kind = match nk::RTM.name(kind) {
+        Some(name) => Value::Named { value: kind, text: name.to_owned() },
+        None => named(&nn::NLMSG, kind),
+    };
+    let flags = netlink_flags(u64::from(u16_of(b, 4)), u16_of(b, 6));
+    Value::Struct(vec![
+        field("nlmsg_len", Value::Uint(u64::from(u32_of(b, 0)))),
+        field("nlmsg_type", kind),
+        field("nlmsg_flags", flags),
+        field("nlmsg_seq", Value::Uint(u64::from(u32_of(b, 8)))),
+        field("nlmsg_pid", Value::Uint(u64::from(u32_of(b, 12)))),
+    ])
+}
+
+/// What a message asks for, by its type: how a dump is made, or how an object is.
+fn netlink_flags(kind: u64, flags: u16) -> Value {
+    const GENERAL: [(u16, &str); 6] = [
+        (0x1, "NLM_F_REQUEST"),
+        (0x2, "NLM_F_MULTI"),
+        (0x4, "NLM_F_ACK"),
+        (0x8, "NLM_F_ECHO"),
+        (0x10, "NLM_F_DUMP_INTR"),
+        (0x20, "NLM_F_DUMP_FILTERED"),
+    ];
+    const GET: [(u16, &str); 4] =
+        [(0x300, "NLM_F_DUMP"), (0x100, "NLM_F_ROOT"), (0x200, "NLM_F_MATCH"), (0x400, "NLM_F_ATOMIC")];
+    const NEW: [(u16, &str); 4] =
+        [(0x100, "NLM_F_REPLACE"), (0x200, "NLM_F_EXCL"), (0x400, "NLM_F_CREATE"), (0x800, "NLM_F_APPEND")];
+    const DELETE: [(u16, &str); 1] = [(0x100, "NLM_F_NONREC")];
+    const ERROR: [(u16, &str); 2] = [(0x100, "NLM_F_CAPPED"), (0x200, "NLM_F_ACK_TLVS")];
+    let special: &[(u16, &str)] = match nk::RTM.name(kind) {
+        Some(name) if name.starts_with("RTM_GET") => &GET,
+        Some(name) if name.starts_with("RTM_NEW") => &NEW,
+        Some(name) if name.starts_with("RTM_DEL") => &DELETE,
+        _ if kind == 2 => &ERROR,
+        _ => &[],
+    };
+    let mut rest = flags;
+    let mut parts: Vec<String> = Vec::new();
+    for (bits, name) in GENERAL.iter().chain(special) {
+        if rest & bits == *bits {
+            rest &= !bits;
+            parts.push((*name).to_owned());
+        }
+    }
+    let text = match (parts.is_empty(), rest) {
+        (true, 0) => "0".to_owned(),
+        (true, rest) => format!("{rest:#x} /* NLM_F_??? */"),
+        (false, rest) => {
+            if rest != 0 {
+                parts.push(format!("{rest:#x}"));
+            }
+            parts.join("|")
+        }
+    };
+    Value::Named { value: u64::from(flags), text }
+}
+
+/// The body of a message about links, addresses or routes that holds no more than the family; `None` for all others.
+fn netlink_request(kind: u64, body: &[u8]) -> Option<Value> {
+    let name = nk::RTM.name(kind)?;
+    let (member, whole) = match name.trim_start_matches("RTM_").get(3..)? {
+        "LINK" => ("ifi_family", 16),
+        "ADDR" => ("ifa_family", 8),
+        "ROUTE" => ("rtm_family", 12),
+        _ => return None,
+    };
+    let family = *body.first().filter(|_| body.len() < whole)?;
+    Some(Value::Struct(vec![field(member, family_name(u64::from(family))), field("", Value::text("..."))]))
 }
 
 fn ucred(b: &[u8]) -> Value {

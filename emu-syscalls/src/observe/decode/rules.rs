@@ -87,6 +87,8 @@ impl Decoder<'_> {
             Rule::Remain => true,
             Rule::Offset => self.reg(2) != 0,
             Rule::Clone => true,
+            Rule::Keyctl => matches!(self.reg(0) as u32, 6 | 11 | 17),
+            Rule::MovePages => true,
             _ => false,
         }
     }
@@ -229,6 +231,7 @@ impl Decoder<'_> {
             Rule::Personality => personality(low),
             Rule::MpolMode => mpol_mode(reg & if self.call.nr == 238 { 0xffff_ffff } else { u64::MAX }),
             Rule::Kcmp => return self.kcmp(),
+            other => return self.kernel_rule(i, other),
         }]
     }
 

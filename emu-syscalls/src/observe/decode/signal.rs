@@ -147,7 +147,8 @@ pub fn siginfo(b: &[u8]) -> Value {
             fields.push(field("si_stime", time::ticks(u64_of(b, 40))));
         }
         (_, 4 | 5 | 7 | 8 | 11) => fields.push(field("si_addr", Value::Addr(u64_of(b, 16)))),
-        (_, 29) => {
+        // POLL_IN to POLL_HUP
+        (1..=6, 29) => {
             fields.push(field("si_band", Value::Int(u64_of(b, 16).cast_signed())));
             fields.push(field("si_fd", Value::Int(i32_of(b, 24))));
         }

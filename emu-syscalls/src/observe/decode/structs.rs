@@ -5,6 +5,8 @@ use crate::arg::{Dir, Shape};
 use crate::observe::names::{file as nf, misc as nm, task as nt};
 use crate::observe::value::{Bytes, Field, Quote, Value, field, verbose};
 
+const NR_SENDMMSG: u64 = 307;
+
 impl Decoder<'_> {
     /// What lies at `addr`; most shapes give one value.
     pub(super) fn memory(&mut self, i: usize, addr: u64, dir: Dir, shape: Shape) -> Vec<Value> {
@@ -22,7 +24,12 @@ impl Decoder<'_> {
         }
         let told_on_error = matches!(
             shape,
-            Shape::FileHandle | Shape::Iovec(_) | Shape::Msghdr | Shape::Mmsghdr(_) | Shape::Timex
+            Shape::FileHandle
+                | Shape::Iovec(_)
+                | Shape::RemoteIovec(_)
+                | Shape::Msghdr
+                | Shape::Mmsghdr(_)
+                | Shape::Timex
         );
         let told_early = matches!((self.call.nr, shape), (128 | 299, Shape::Timespec));
         if (dir != Dir::In || !told_early) && self.failed() && !(told_on_error && self.tells_failed(shape)) {
@@ -33,7 +40,8 @@ impl Decoder<'_> {
 
     /// Whether a structure to be filled is told although the call failed.
     fn tells_failed(&self, shape: Shape) -> bool {
-        matches!(shape, Shape::Iovec(_) | Shape::FileHandle)
+        let sends = matches!(shape, Shape::Mmsghdr(_)) && self.call.nr == NR_SENDMMSG;
+        sends || matches!(shape, Shape::Iovec(_) | Shape::RemoteIovec(_) | Shape::FileHandle)
     }
 
     fn shape(&mut self, i: usize, addr: u64, dir: Dir, shape: Shape) -> Option<Value> {
@@ -91,6 +99,8 @@ impl Decoder<'_> {
             }
             Shape::Msghdr => self.msghdr(addr, dir),
             Shape::Mmsghdr(count) => {
+                // What is sent is told as it was given; the result adds the lengths.
+                let dir = if self.call.nr == NR_SENDMMSG { Dir::In } else { dir };
                 let count = if self.entering() || dir == Dir::In {
                     self.reg(usize::from(count))
                 } else {
@@ -98,6 +108,8 @@ impl Decoder<'_> {
                 };
                 self.mmsghdr(addr, count, dir)
             }
+            // Nobody to tell of: nothing was filled in.
+            Shape::WaitStatus if self.value() == 0 => None,
             Shape::WaitStatus => one(self.u32_at(addr).map(wait_status)),
             Shape::Pollfds(_) | Shape::Sockaddr(_) | Shape::SockaddrPtr(_) | Shape::CloneArgs(_) => None,
             Shape::EpollEvent => {
@@ -134,7 +146,10 @@ impl Decoder<'_> {
                 }
                 self.list(addr, count, 4, |b| id(u32_of(b, 0)))
             }
-            Shape::OpenHow(_) => {
+            Shape::OpenHow(size) => {
+                if self.reg(usize::from(size)) < 24 {
+                    return None;
+                }
                 let b = self.bytes(addr, 24)?;
                 let flags = u64_of(&b, 0);
                 let mut fields = vec![field("flags", super::rules::open_flags(flags))];
@@ -180,10 +195,22 @@ impl Decoder<'_> {
             }
             Shape::FileHandle => {
                 let b = self.bytes(addr, 8)?;
-                Some(Value::Struct(vec![
-                    field("handle_bytes", Value::Uint(u64::from(u32_of(&b, 0)))),
-                    field("handle_type", Value::Int(i32_of(&b, 4))),
-                ]))
+                let size = u32_of(&b, 0);
+                let plain = Value::Uint(u64::from(size));
+                let told = match self.saved.first().copied() {
+                    Some(before) if before != u64::from(size) => {
+                        Value::Change(Box::new(Value::Uint(before)), Box::new(plain))
+                    }
+                    _ => plain,
+                };
+                let mut fields = vec![field("handle_bytes", told)];
+                if dir == Dir::In || !self.failed() {
+                    // MAX_HANDLE_SZ
+                    let data = self.bytes(addr + 8, usize::try_from(size.min(128)).ok()?)?;
+                    fields.push(field("handle_type", Value::Int(i32_of(&b, 4))));
+                    fields.push(field("f_handle", super::kernel::handle_bytes(&data)));
+                }
+                Some(Value::Struct(fields))
             }
             Shape::Iocbs(count) => {
                 let count = self.reg(usize::from(count)).cast_signed();

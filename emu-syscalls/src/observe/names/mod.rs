@@ -5,6 +5,8 @@
 #[rustfmt::skip]
 pub mod file;
 #[rustfmt::skip]
+pub mod kernel;
+#[rustfmt::skip]
 pub mod misc;
 #[rustfmt::skip]
 pub mod net;
