@@ -214,10 +214,10 @@ pub(crate) struct RunArgs {
     /// Root file system, a directory or a tar file; writes stay in memory
     #[arg(long, value_name = "DIR|TAR")]
     pub(crate) root: Option<PathBuf>,
-    /// Share a host path: HOST[:GUEST][:ro|rw|cow]; cow, the default, drops writes
+    /// Share a path: HOST[:GUEST][:ro|rw|cow]; cow, the default, drops writes
     #[arg(long, value_name = "SPEC")]
     pub(crate) bind: Vec<String>,
-    /// Set a variable in the guest's environment, or copy the host's (K alone)
+    /// Set a variable of the guest; K alone copies the host's
     #[arg(long, value_name = "K[=V]")]
     pub(crate) env: Vec<OsString>,
     /// Variables taken out of the guest's environment (`emu strace -E VAR`)

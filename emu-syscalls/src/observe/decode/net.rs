@@ -316,7 +316,8 @@ impl Decoder<'_> {
             ];
             let end = (at + size).min(len);
             let data = b.get(at + 16..end).unwrap_or(&[]);
-            if size > 16 {
+            // strace tells the contents only of what belongs to sockets and IP.
+            if size > 16 && level <= 1 {
                 fields.push(field("cmsg_data", self.control_data(level, kind, data)));
             }
             items.push(Value::Struct(fields));
