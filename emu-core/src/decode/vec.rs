@@ -89,12 +89,16 @@ macro_rules! hosted {
         #[cfg(target_arch = "x86_64")]
         let choice = if $l.host { $h } else { $p };
         #[cfg(not(target_arch = "x86_64"))]
-        let choice = $p;
+        let choice = {
+            let _ = &$l;
+            $p
+        };
         choice
     }};
 }
 
 /// A body of `crate::exec::host`.
+#[cfg(target_arch = "x86_64")]
 macro_rules! on_host {
     ($e:expr) => {
         // SAFETY: `hosted!` chooses it only where the host has the instructions.
@@ -454,13 +458,11 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Pinsrw | M::Vpinsrw => insert!(l, u16),
         M::Pinsrd | M::Vpinsrd => {
             let mem = insert(l);
-            let lane = l.op.imm & 3;
-            Body(hosted!(l, insert_at!(l, u32, mem, lane, [1 2 3]), by_in!(l, mem, u32)))
+            Body(hosted!(l, insert_at!(l, u32, mem, l.op.imm & 3, [1 2 3]), by_in!(l, mem, u32)))
         }
         M::Pinsrq | M::Vpinsrq => {
             let mem = insert(l);
-            let lane = l.op.imm & 1;
-            Body(hosted!(l, insert_at!(l, u64, mem, lane, [1]), by_in!(l, mem, u64)))
+            Body(hosted!(l, insert_at!(l, u64, mem, l.op.imm & 1, [1]), by_in!(l, mem, u64)))
         }
         M::Insertps | M::Vinsertps => {
             let (mem, _) = fill(l);

@@ -178,7 +178,7 @@ fn close(a: F80, b: F80, open: Open) -> bool {
 pub fn differences(case: &Case, host: &After, ours: &After) -> Vec<String> {
     let mut parts = Vec::new();
     if let End::Fault { vector: 14, address, .. } = ours.end
-        && super::host::is_ours(case.region, address)
+        && super::is_ours(case.region, address)
     {
         // On the host it reached the tester's own memory.
         return parts;

@@ -7,14 +7,11 @@
 //! **Invariant**: everything a worker needs in the handler lies in its own region, found from the address of the
 //! signal stack; so workers on several threads do not meet.
 
-use super::{After, CODE_PAGE, Case, End, Image, READ_ONLY, REGION};
+use super::{After, CODE_PAGE, CONTROL, Case, End, Image, READ_ONLY, REGION, STACK, STACK_SIZE};
 use emu_core::cpu::{Cpu, CpuModel, F80};
 use std::io;
 use std::ptr;
 
-const CONTROL: u64 = 0x10_0000;
-const STACK: u64 = 0x20_0000;
-const STACK_SIZE: usize = 0x10_0000;
 const MAGIC: u64 = 0x6a75_6467_6521;
 /// Room for the state that XSAVE keeps; larger frames are refused.
 const XSAVE_MAX: usize = 16384;
@@ -27,13 +24,6 @@ mod xsave {
     pub(super) const SOFTWARE: usize = 464;
     pub(super) const HEADER: usize = 512;
     pub(super) const YMM: usize = 576;
-}
-
-/// Whether an address is the tester's own, in a region where instructions run.
-#[must_use]
-pub fn is_ours(region: u64, address: u64) -> bool {
-    let offset = address.wrapping_sub(region);
-    (CONTROL..STACK + STACK_SIZE as u64).contains(&offset)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,6 +39,17 @@ const LAYOUT: usize = 3;
 /// Bytes of data.
 pub const DATA_SIZE: usize = LAYOUT * 4096;
 
+// Where the tester's own memory lies in the region of a worker on the host's processor.
+const CONTROL: u64 = 0x10_0000;
+const STACK: u64 = 0x20_0000;
+const STACK_SIZE: usize = 0x10_0000;
+
+/// Whether an address is the tester's own, in a region where instructions run.
+fn is_ours(region: u64, address: u64) -> bool {
+    let offset = address.wrapping_sub(region);
+    (CONTROL..STACK + STACK_SIZE as u64).contains(&offset)
+}
+
 /// The first address of worker `index`.
 #[must_use]
 pub const fn region_of(index: u64) -> u64 {
