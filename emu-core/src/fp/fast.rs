@@ -198,7 +198,8 @@ macro_rules! fast {
             #[must_use]
             #[inline]
             pub fn fma(env: Mxcsr, a: $bits, b: $bits, c: $bits, negate: Negate) -> ($bits, u32) {
-                if env.0 & CONTROL == PLAIN | PE {
+                // MinGW's `fma`, which `mul_add` may call there, rounds twice.
+                if !cfg!(all(windows, target_env = "gnu")) && env.0 & CONTROL == PLAIN | PE {
                     let x = <$float>::from_bits(a);
                     let z = <$float>::from_bits(c);
                     let x = if negate.product { -x } else { x };
