@@ -113,6 +113,13 @@ fn distance(a: &[u8], b: &[u8]) -> u128 {
 /// Long-double functions that glibc composes of several others, so that a unit in one of them counts for more.
 const COMPOSED: [&str; 9] = ["sinhl", "coshl", "tanhl", "lgammal", "tgammal", "y0l", "y1l", "ynl", "jnl"];
 
+// Of 224 functions these 24 are known to differ in places, all of `long double`, none in flags alone. The largest
+// distances seen with 4000 arguments, in units of the last place:
+//
+// 1: acosl acoshl asinhl atan2l atanhl atanl coshl erfcl exp10l exp2l expl expm1l log10l log1pl log2l logl powl tgammal ynl
+// 2: lgammal sinhl y0l
+// 3: tanhl y1l
+
 /// Runs `libm` with `count` arguments a function. Long-double functions may be one unit away where the processor's own
 /// transcendental instructions are used; how many are is printed.
 fn mathematics_agree(count: &str) {
@@ -162,6 +169,7 @@ fn mathematics_give_what_they_give_natively() {
     mathematics_agree("4000");
 }
 
+/// `cargo test --release -p emu-tests --test libraries a_million -- --ignored --nocapture` prints each function's count.
 #[test]
 #[ignore = "takes half an hour: a million arguments a function"]
 fn a_million_arguments_give_what_they_give_natively() {
