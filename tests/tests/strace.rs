@@ -321,7 +321,7 @@ fn dynamic_programs() {
     compare(
         "
         | /bin/ls
-        | /bin/ls | -l | --color=never | a.txt | tree
+        | /bin/ls | -l | --color=never | a.txt | words
         -f | /bin/ls | -R | tree
         -y | /bin/cat | a.txt
         | /bin/true
