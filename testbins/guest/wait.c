@@ -60,11 +60,11 @@ TEST(stops_and_continues_are_reported_when_asked) {
 TEST(a_stopped_process_dies_of_sigkill) {
     pid_t pid = t_fork();
     if (pid == 0) {
-        raise(SIGTSTP);
+        raise(SIGSTOP);
         _exit(0);
     }
     CHECK_EQ(waitpid(pid, &status, WUNTRACED), pid);
-    CHECK_EQ(WSTOPSIG(status), SIGTSTP);
+    CHECK_EQ(WSTOPSIG(status), SIGSTOP);
     kill(pid, SIGTERM);
     kill(pid, SIGKILL);
     CHECK_EQ(WTERMSIG(t_wait(pid)), SIGKILL);
