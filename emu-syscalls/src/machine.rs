@@ -362,19 +362,21 @@ fn wanted(k: &Kernel, key: WaitKey) -> bool {
 
 /// Whether a task waits for nothing but a signal.
 fn awaits_signal(k: &Kernel) -> bool {
-    k.tasks.iter().filter(|(tid, _)| *tid != crate::task::init::TASK).any(|(_, task)| match &task.state {
-        RunState::Parked(wait) => {
-            wait.keys.iter().all(|key| matches!(key, WaitKey::Never | WaitKey::Signal(_)))
+    k.tasks.iter().filter(|(tid, _)| !crate::task::init::is_kernels(*tid)).any(|(_, task)| {
+        match &task.state {
+            RunState::Parked(wait) => {
+                wait.keys.iter().all(|key| matches!(key, WaitKey::Never | WaitKey::Signal(_)))
+            }
+            RunState::Stopped => true,
+            _ => false,
         }
-        RunState::Stopped => true,
-        _ => false,
     })
 }
 
 fn deadlock_report(k: &Kernel) -> Vec<String> {
     k.tasks
         .iter()
-        .filter(|(tid, _)| *tid != crate::task::init::TASK)
+        .filter(|(tid, _)| !crate::task::init::is_kernels(*tid))
         .map(|(tid, task)| {
             let name = String::from_utf8_lossy(&task.comm);
             let call =
