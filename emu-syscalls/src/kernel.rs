@@ -326,6 +326,7 @@ impl Kernel {
     /// Notes a gap: the first of a kind becomes one line for the user.
     pub fn gap(&mut self, what: String, at: String) {
         if self.gaps_seen.len() < 10_000 && self.gaps_seen.insert(what.clone()) {
+            self.printk(crate::log::Level::Warning, &format!("emu: not supported: {what}, {at}"));
             self.gaps_new.push(Gap { what, at });
         }
     }

@@ -11,6 +11,7 @@ use emu_core::mem::USER_END;
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, I64, InBuf, Len, OutBuf, U32, U64};
 use crate::ctx::{Ctx, Stop, SysResult};
+
 use crate::file::dev::DevFile;
 use crate::file::{File, FileId, flags};
 use crate::vfs::data::{self, Seek};
@@ -482,6 +483,9 @@ pub(crate) fn pwritev2(
 pub(crate) fn lseek(ctx: &mut Ctx<'_>, fd: Fd, offset: I64, whence: U32) -> SysResult {
     let id = ctx.fd(fd)?;
     let kind = ctx.file(id).kind.clone();
+    if matches!(kind, File::Dev(DevFile::Kmsg)) {
+        return Ok(ctx.k.log.seek(id, offset.0, whence.0)?);
+    }
     if !kind.ops().seekable() {
         return Err(Errno::ESPIPE.into());
     }
