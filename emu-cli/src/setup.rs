@@ -116,7 +116,14 @@ impl Plan {
                         StartError::TooLong => Errno::E2BIG,
                         _ => Errno::ENOEXEC,
                     };
-                    NotStarted::not_executable(error.to_string(), errno)
+                    let small = matches!(self.setup.steps.first(), Some(Step::DefaultRoot));
+                    let mut why = error.to_string();
+                    if small && matches!(error, StartError::Interpreter(..)) {
+                        why.push_str(
+                            " (--root DIR gives the guest loaders and libraries, --root / the host's)",
+                        );
+                    }
+                    NotStarted::not_executable(why, errno)
                 }
             },
         })?;
