@@ -155,8 +155,10 @@ pub fn run_softirqs(k: &mut Kernel, host: &mut dyn Host) {
     if k.irq.take(SoftIrq::Timer) {
         begins(k, SoftIrq::Timer, daemon);
         let now = k.time.monotonic(host, k.retired);
-        wake_expired(k, now);
-        run_timers(k, now);
+        if !are_late(k, now) {
+            wake_expired(k, now);
+            run_timers(k, now);
+        }
         ends(k, SoftIrq::Timer, daemon);
     }
     if k.irq.take(SoftIrq::Tasklet) {
@@ -182,6 +184,22 @@ pub fn run_softirqs(k: &mut Kernel, host: &mut dyn Host) {
             ends(k, softirq, daemon);
         }
     }
+}
+
+/// When the next timer or timeout is due, in ns of the monotonic clock.
+pub fn next_due(k: &Kernel) -> Option<u64> {
+    let due =
+        [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min()?;
+    let late = k.sched.chaos.as_ref().and_then(|chaos| chaos.late_until_ns);
+    Some(due.max(late.unwrap_or(0)))
+}
+
+/// Whether timers that are due are made to come later (`--chaos`). They never come early.
+fn are_late(k: &mut Kernel, now_ns: u64) -> bool {
+    if k.sched.chaos.is_none() || next_due(k).is_none_or(|due| due > now_ns) {
+        return k.sched.chaos.as_ref().is_some_and(|chaos| chaos.late_until_ns.is_some());
+    }
+    k.sched.chaos.as_mut().is_some_and(|chaos| chaos.is_late(k.retired, now_ns))
 }
 
 fn begins(k: &mut Kernel, softirq: SoftIrq, daemon: bool) {
