@@ -101,6 +101,13 @@ impl Plan {
                 StartError::NotFound(_) => NotStarted::not_found(error.to_string()),
                 StartError::Directory(dir, errno) => anyhow::anyhow!("working directory {dir}: {errno}"),
                 StartError::Setup(errno) => anyhow::anyhow!("cannot set up the first process: {errno}"),
+                StartError::Interpreter(..)
+                    if matches!(self.setup.steps.first(), Some(Step::DefaultRoot)) =>
+                {
+                    NotStarted::not_executable(format!(
+                        "{error} (--root DIR gives the guest loaders and libraries, --root / the host's)"
+                    ))
+                }
                 error => NotStarted::not_executable(error.to_string()),
             },
         })?;
