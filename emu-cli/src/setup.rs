@@ -177,7 +177,11 @@ pub(crate) fn plan(args: &RunArgs) -> Result<(Plan, LiveHost)> {
 
 /// Whose files the guest's user owns.
 pub(crate) fn owner(user: (u32, u32)) -> Owner {
-    Owner { host: host_user(), guest: user }
+    Owner {
+        #[cfg(unix)]
+        host: host_user(),
+        guest: user,
+    }
 }
 
 /// Shares a directory or a file of the host.
@@ -400,11 +404,6 @@ fn bytes(text: &OsStr) -> Vec<u8> {
 #[cfg(unix)]
 fn host_user() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn host_user() -> (u32, u32) {
-    (0, 0)
 }
 
 fn parse_user(text: &str) -> Result<(u32, u32)> {

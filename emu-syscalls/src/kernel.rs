@@ -50,7 +50,8 @@ pub struct Config {
     pub user: (u32, u32),
     /// What network there is.
     pub network: Network,
-    /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads.
+    /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads,
+    /// late timers.
     pub chaos: Option<u64>,
     /// Choices where they are not the usual ones, with their instruction counts, ascending.
     pub schedule: Option<Vec<(u64, Choice)>>,

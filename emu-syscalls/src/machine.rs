@@ -275,8 +275,7 @@ impl Machine {
             }
         }
         interest.extend(file::tty::host_interest(k));
-        let until =
-            [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min();
+        let until = irq::next_due(k);
         if k.groups.get(GroupId(FIRST_PID)).is_some_and(|first| first.stop.stopped.is_some()) {
             host.suspend();
             signal::from_host(k, sig::CONT);

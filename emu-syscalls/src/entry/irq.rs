@@ -231,8 +231,10 @@ fn action(k: &mut Kernel, host: &mut dyn Host, softirq: SoftIrq, budget: &mut u3
     match softirq {
         SoftIrq::Timer => {
             let now = k.time.monotonic(host, k.retired);
-            wake_expired(k, now);
-            run_timers(k, now);
+            if !are_late(k, now) {
+                wake_expired(k, now);
+                run_timers(k, now);
+            }
         }
         SoftIrq::Tasklet => {
             while *budget > 0
@@ -248,6 +250,22 @@ fn action(k: &mut Kernel, host: &mut dyn Host, softirq: SoftIrq, budget: &mut u3
         // Their work is done where it arises; that it was due is counted.
         _ => {}
     }
+}
+
+/// When the next timer or timeout is due, in ns of the monotonic clock.
+pub fn next_due(k: &Kernel) -> Option<u64> {
+    let due =
+        [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min()?;
+    let late = k.sched.chaos.as_ref().and_then(|chaos| chaos.late_until_ns);
+    Some(due.max(late.unwrap_or(0)))
+}
+
+/// Whether timers that are due are made to come later (`--chaos`). They never come early.
+fn are_late(k: &mut Kernel, now_ns: u64) -> bool {
+    if k.sched.chaos.is_none() || next_due(k).is_none_or(|due| due > now_ns) {
+        return k.sched.chaos.as_ref().is_some_and(|chaos| chaos.late_until_ns.is_some());
+    }
+    k.sched.chaos.as_mut().is_some_and(|chaos| chaos.is_late(k.retired, now_ns))
 }
 
 fn note(k: &mut Kernel, softirq: SoftIrq, begins: bool, by: By) {

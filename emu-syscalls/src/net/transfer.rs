@@ -196,7 +196,7 @@ pub(crate) fn recv_some(
     }
 }
 
-/// Bytes of a stream: up to a message with files, or from somebody else when credentials are asked for.
+/// Bytes of a stream: up to the end of a message with files, or to one from somebody else when credentials are asked for.
 fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Received, Stop> {
     let socket = ctx.k.net.get_mut(id)?;
     let passcred = socket.opts.passcred;
@@ -224,7 +224,7 @@ fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Rec
                 (false, _) => {}
             }
         }
-        if begun && (!message.files.is_empty() || passcred && message.creds != received.creds) {
+        if begun && passcred && message.creds != received.creds {
             break;
         }
         let rest = &message.data[message.start..];
