@@ -266,7 +266,7 @@ fn read(mut r: Reader<'_>) -> Option<usize> {
             Shape { modrm: true, rest: usize::from(map == 3) }
         }
         // What XOP would be.
-        0x8f if *r.bytes.get(r.at)? & 0x38 != 0 => {
+        0x8f if !r.rex && *r.bytes.get(r.at)? & 0x38 != 0 => {
             let map = r.next()? & 31;
             r.next()?;
             r.next()?;
