@@ -5,11 +5,12 @@
 
 static sigjmp_buf back;
 static volatile siginfo_t seen;
-static volatile long trap, error, cr2, rip;
+static volatile long trap, error, cr2, rip, flags;
 static void on(int number, siginfo_t *info, void *context) {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
     seen = *info;
     trap = regs[REG_TRAPNO], error = regs[REG_ERR], cr2 = regs[REG_CR2], rip = regs[REG_RIP];
+    flags = regs[REG_EFL];
     siglongjmp(back, number);
 }
 /* Runs the statement and expects the signal. */
@@ -44,6 +45,79 @@ TEST(int3_is_trap_with_rip_behind_it) {
 TEST(the_trap_flag_steps_one_instruction) {
     RAISES(SIGTRAP, TRAP_TRACE, asm volatile("pushf; orl $0x100, (%%rsp); popf; nop; nop" ::: "memory", "cc"));
     CHECK_EQ(trap, 1);
+}
+TEST(int1_is_trap_brkpt) {
+    RAISES(SIGTRAP, TRAP_BRKPT, asm volatile(".byte 0xf1"));
+    CHECK_EQ(trap, 1);
+}
+TEST(a_fault_saves_flags_with_rf_and_a_trap_without) {
+    RAISES(SIGILL, ILL_ILLOPN, asm volatile("ud2"));
+    CHECK_EQ(flags & 0x10000, 0x10000);
+    RAISES(SIGSEGV, SEGV_MAPERR, *(volatile char *)8);
+    CHECK_EQ(flags & 0x10000, 0x10000);
+    RAISES(SIGFPE, FPE_INTDIV, asm volatile("div %0" ::"r"(zero), "a"(1), "d"(0)));
+    CHECK_EQ(flags & 0x10000, 0x10000);
+    RAISES(SIGTRAP, SI_KERNEL, asm volatile("int3"));
+    CHECK_EQ(flags & 0x10000, 0);
+}
+static volatile int steps;
+static void on_step(int number, siginfo_t *info, void *context) {
+    CHECK(number == SIGTRAP && info->si_code == TRAP_TRACE && context);
+    steps++;
+}
+/* Traps between the POPF that sets the trap flag and the one that clears it, itself and the two before it included. */
+#define STEPS(code)                                                                                             \
+    ({                                                                                                          \
+        struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};                            \
+        sigaction(SIGTRAP, &action, NULL);                                                                      \
+        steps = 0;                                                                                              \
+        asm volatile("sub $128, %%rsp; pushf; orl $0x100, (%%rsp); popf;" code                                  \
+                     "; pushf; andl $~0x100, (%%rsp); popf; nop; add $128, %%rsp" ::                            \
+                         : "rax", "rcx", "rdx", "rdi", "r11", "memory", "cc");                                  \
+        steps - 3;                                                                                              \
+    })
+TEST(the_trap_flag_steps_through_every_kind_of_instruction) {
+    static char to[16];
+    CHECK_EQ(STEPS("nop; nop"), 2);
+    CHECK_EQ(STEPS("rdtsc; nop"), 2);
+    CHECK_EQ(STEPS("mov $39, %%eax; syscall; nop"), 2);
+    asm volatile("" ::"r"(to) : "memory");
+    CHECK_EQ(STEPS("mov %%rsp, %%rdi; sub $32, %%rdi; mov $5, %%ecx; rep stosb"), 8);
+    CHECK_EQ(STEPS("xor %%ecx, %%ecx; rep stosb"), 2);
+    CHECK_EQ(STEPS("mov $3, %%ecx; 1: dec %%ecx; jnz 1b"), 7);
+    /* Nothing traps between a load of ss and the instruction behind it. */
+    CHECK_EQ(STEPS("mov %%ss, %%eax; mov %%eax, %%ss; nop; nop"), 3);
+}
+/* The signal that the bytes raise as the last ones before a page that may not be executed. */
+static int at_the_end(const char *bytes, size_t length) {
+    char *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(at + 4096, 4096, PROT_NONE);
+    memcpy(at + 4096 - length, bytes, length);
+    struct sigaction action = {.sa_sigaction = on, .sa_flags = SA_SIGINFO};
+    sigaction(SIGILL, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    int number = sigsetjmp(back, 1);
+    if (number == 0)
+        ((void (*)(void))(at + 4096 - length))();
+    CHECK_EQ(rip, (long)at + 4096 - length);
+    CHECK_EQ((long)seen.si_addr, number == SIGILL ? rip : (long)at + 4096);
+    munmap(at, 8192);
+    return number;
+}
+#define AT_THE_END(bytes) at_the_end(bytes, sizeof bytes - 1)
+TEST(an_undefined_encoding_is_read_as_far_as_its_opcode_promises) {
+    CHECK_EQ(AT_THE_END("\x06"), SIGILL);
+    CHECK_EQ(AT_THE_END("\x27"), SIGILL);
+    CHECK_EQ(AT_THE_END("\x60"), SIGILL);
+    CHECK_EQ(AT_THE_END("\x0f\x04"), SIGILL);
+    CHECK_EQ(AT_THE_END("\xdb\xfc"), SIGILL);
+    CHECK_EQ(AT_THE_END("\xd9\xe2"), SIGILL);
+    CHECK_EQ(AT_THE_END("\x82\xc0"), SIGSEGV);
+    CHECK_EQ(AT_THE_END("\x82\xc0\x00"), SIGILL);
+    CHECK_EQ(AT_THE_END("\xfe\x50"), SIGSEGV);
+    CHECK_EQ(AT_THE_END("\xfe\x50\x00"), SIGILL);
+    CHECK_EQ(AT_THE_END("\x0f\x3a\xff\xc0"), SIGSEGV);
+    CHECK_EQ(AT_THE_END("\x0f\x3a\xff\xc0\x00"), SIGILL);
 }
 TEST(reading_nothing_is_maperr) {
     RAISES(SIGSEGV, SEGV_MAPERR, *(volatile char *)8);

@@ -150,6 +150,9 @@ pub mod pf {
     pub const FETCH: u32 = 16;
 }
 
+/// Bit of dr6: a single step.
+pub const DR6_BS: u64 = 1 << 14;
+
 /// An exception. The processor state is that before the faulting instruction, except for traps (`#BP` and a
 /// single-step `#DB`), whose rip is that of the next instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +161,7 @@ pub struct Exception {
     pub vector: Vector,
     /// The error code pushed by the processor; 0 where the vector has none.
     pub error_code: u32,
-    /// cr2: the faulting linear address of a page fault; 0 otherwise.
+    /// cr2, the faulting linear address, of a page fault; dr6 of a `#DB`: [`DR6_BS`] or 0; 0 otherwise.
     pub address: u64,
 }
 
@@ -172,6 +175,11 @@ impl Exception {
     #[must_use]
     pub const fn gp() -> Self {
         Exception::new(Vector::GeneralProtection)
+    }
+    /// `#DB` of a single step.
+    #[must_use]
+    pub const fn single_step() -> Self {
+        Exception { vector: Vector::Debug, error_code: 0, address: DR6_BS }
     }
     /// `#UD`.
     #[must_use]

@@ -106,9 +106,6 @@ pub fn standing(code: Code) -> Standing {
         M::Ud0 | M::Ud1 | M::Ud2 => Standing::Refused("made to raise #UD"),
         M::Sysenter => Standing::Refused("AMD processors have no SYSENTER in 64-bit mode"),
         M::Reservednop => Standing::Refused("AMD processors take PREFETCH with a register for invalid"),
-        M::Fstpnce | M::Fneni | M::Feni | M::Fndisi | M::Fdisi | M::Fnsetpm | M::Fsetpm => {
-            Standing::Refused("of the 8087 and 80287; another form or nothing today")
-        }
         _ if info.op_kinds().contains(&OpCodeOperandKind::sibmem) => Standing::Refused("AMX"),
         _ => Standing::Missing("not needed by any program seen"),
     }

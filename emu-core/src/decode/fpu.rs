@@ -10,7 +10,7 @@ use Choice::{Body, Missing};
 
 /// Form of the source (or destination) of an x87 instruction.
 fn form(l: &Lower<'_>) -> u64 {
-    if !(0..l.ins.op_count()).any(|i| l.is_mem(i)) {
+    if l.on_registers() {
         return Form::St as u64;
     }
     (match l.ins.memory_size() {
@@ -68,6 +68,9 @@ pub(super) fn opcode(ins: &Instruction, bytes: &[u8]) -> u64 {
             | M::Fldenv
             | M::Fnsave
             | M::Frstor
+            | M::Fneni
+            | M::Fndisi
+            | M::Fnsetpm
     );
     if control {
         return 0;
@@ -157,9 +160,11 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Fdecstp => plain(l, x87::stack, 3),
         M::Fnop => plain(l, x87::stack, 4),
         M::Wait => plain(l, x87::stack, 5),
+        M::Fstpnce => plain(l, x87::stack, 6),
         M::Fninit => plain(l, x87::reset, 0),
         M::Fnclex => plain(l, x87::reset, 1),
         M::Emms => plain(l, x87::reset, 2),
+        M::Fneni | M::Fndisi | M::Fnsetpm => plain(l, x87::reset, 3),
         M::Fnstsw if l.is_mem(0) => plain(l, x87::store_word, 0),
         M::Fnstsw => plain(l, x87::store_word, 2),
         M::Fnstcw => plain(l, x87::store_word, 1),

@@ -11,6 +11,7 @@ mod forms;
 mod fpu;
 mod group;
 mod int;
+mod length;
 mod mmx;
 mod quiet;
 mod vec;
@@ -19,7 +20,7 @@ mod vecfp;
 
 use std::sync::LazyLock;
 
-use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, Instruction, OpKind, Register};
+use iced_x86::{Code, Decoder, DecoderOptions, Instruction, OpKind, Register};
 
 use group::Known;
 use quiet::Effect;
@@ -118,6 +119,11 @@ impl<'a> Lower<'a> {
     /// Kind of operand `i`.
     pub(crate) fn kind(&self, i: u32) -> OpKind {
         if i < self.ins.op_count() { self.ins.op_kind(i) } else { OpKind::Register }
+    }
+
+    /// True if no operand is memory.
+    pub(crate) fn on_registers(&self) -> bool {
+        !(0..self.ins.op_count()).any(|i| self.is_mem(i))
     }
 
     /// True if operand `i` is memory.
@@ -362,17 +368,6 @@ fn correct(ins: &mut Instruction, bytes: &[u8]) {
     }
 }
 
-/// True if 15 bytes are no instruction because it would have more: with one prefix less they break off.
-fn too_long(bytes: &[u8]) -> bool {
-    const PREFIXES: [u8; 11] = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3];
-    if bytes.len() < 15 || !PREFIXES.contains(&bytes[0]) {
-        return false;
-    }
-    let mut shorter = Decoder::with_ip(64, &bytes[1..15], 0, OPTIONS);
-    let _ = shorter.decode();
-    shorter.last_error() == DecoderError::NoMoreBytes
-}
-
 /// Decodes the block at `rip`, at most `max` instructions. The error is the fault of its first fetch.
 pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> Result<Block, Exception> {
     let mut fetch = Fetch::new(ctx, env, rip)?;
@@ -397,27 +392,30 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
             decoder.set_ip(ip);
             decoder.decode_out(&mut ins);
         }
-        let mut short = false;
         if !at_once || ins.is_invalid() {
-            let mut decoder = Decoder::with_ip(64, bytes, ip, OPTIONS);
-            decoder.decode_out(&mut ins);
-            short = decoder.last_error() == DecoderError::NoMoreBytes;
+            Decoder::with_ip(64, bytes, ip, OPTIONS).decode_out(&mut ins);
         }
         correct(&mut ins, bytes);
-        if short && bytes.len() < 15 {
-            // Fetch ran into the end: a page that faults, or the end of what was copied.
-            if count == 0 {
-                return Err(fetch.fault.unwrap_or_else(Exception::gp));
-            }
-            break;
-        }
         let mut l = Lower::new(&ins, count as u8, offset as u16);
         l.host = ctx.host;
-        let short = short || (ins.is_invalid() && too_long(&fetch.bytes[offset..]));
-        let choice = if short { Choice::Last(system::too_long) } else { select(&mut l, ctx.model) };
+        let mut choice = select(&mut l, ctx.model);
+        if matches!(choice, Choice::Undefined) && length::length(bytes) > bytes.len() {
+            if bytes.len() == 15 {
+                choice = Choice::Last(system::too_long);
+            } else if count == 0 {
+                // Fetch ran into the end: a page that faults, or the end of what was copied.
+                return Err(fetch.fault.unwrap_or_else(Exception::gp));
+            } else {
+                break;
+            }
+        }
         let (f, ends) = match choice {
             Choice::Body(f) => {
-                l.op.imm |= fpu::opcode(&ins, bytes);
+                let shown = fpu::opcode(&ins, bytes);
+                l.op.imm |= shown;
+                if shown != 0 && l.on_registers() {
+                    l.op.disp = ip as i64;
+                }
                 (f, false)
             }
             Choice::Last(f) => (f, true),

@@ -57,7 +57,8 @@ pub trait Engine: Send + std::fmt::Debug {
     /// If `cpu.icount >= stop_at` already, returns [`Exit::Budget`] at once.
     fn run(&mut self, cpu: &mut Cpu, mem: &mut Memory, space: SpaceId, stop_at: u64) -> Exit;
 
-    /// Completes the instruction of an [`Exit::Seam`] with `value` and retires it.
+    /// Completes the instruction of an [`Exit::Seam`] with `value` and retires it. The trap behind a single step is an
+    /// error too.
     fn complete(
         &mut self,
         cpu: &mut Cpu,

@@ -2,7 +2,7 @@
 //!
 //! **Invariant**: nothing is cached between two steps but translations of pages.
 
-use crate::cpu::{Cpu, Exception, RFlags, Vector, reg};
+use crate::cpu::{Cpu, Exception, RFlags, reg};
 use crate::decode;
 use crate::engine::{Exit, SeamInstr};
 use crate::exec::{Ctx, Env, Stop};
@@ -11,6 +11,7 @@ use crate::exec::{Ctx, Env, Stop};
 pub(crate) fn step(ctx: &mut Ctx, env: &mut Env<'_>) -> Option<Exit> {
     let trap = ctx.system_flags & RFlags::TF.bits() != 0;
     ctx.single = true;
+    ctx.shadow = false;
     let block = match decode::build(ctx, env, ctx.rip, 1) {
         Ok(block) => block,
         Err(e) => {
@@ -33,12 +34,12 @@ pub(crate) fn step(ctx: &mut Ctx, env: &mut Env<'_>) -> Option<Exit> {
     ctx.link = std::ptr::null();
     match std::mem::replace(&mut ctx.stop, Stop::None) {
         Stop::Exit(exit) => Some(exit),
-        Stop::None if trap => Some(Exit::Exception(Exception::new(Vector::Debug))),
+        Stop::None if trap && !ctx.shadow => Some(Exit::Exception(Exception::single_step())),
         Stop::None | Stop::Retry => None,
     }
 }
 
-/// Completes an instruction that waits for a value from outside.
+/// Completes an instruction that waits for a value from outside; the trap behind a single step is an error too.
 pub(crate) fn complete(ctx: &mut Ctx, env: &mut Env<'_>, cpu: &mut Cpu, value: u64) -> Result<(), Exception> {
     let ins = decode::instruction_at(ctx, env, cpu.rip)?;
     match seam_of(&ins) {
@@ -63,7 +64,7 @@ pub(crate) fn complete(ctx: &mut Ctx, env: &mut Env<'_>, cpu: &mut Cpu, value: u
     }
     cpu.rip = cpu.rip.wrapping_add(ins.len() as u64);
     cpu.icount += 1;
-    Ok(())
+    if cpu.rflags & RFlags::TF.bits() != 0 { Err(Exception::single_step()) } else { Ok(()) }
 }
 
 fn seam_of(ins: &iced_x86::Instruction) -> Option<SeamInstr> {

@@ -153,7 +153,7 @@ pub(crate) fn bextr<T: Int, S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>)
     let r = if start >= 64 { 0 } else { v.u() >> start };
     let r = if len >= 64 { r } else { r & ((1 << len) - 1) };
     T::put(ctx, op.a, T::of(r));
-    ctx.set_explicit(pzs(T::of(r)) | AF);
+    ctx.set_explicit(pzs(T::of(r)) & !SF | AF);
     op.next(ctx, env)
 }
 

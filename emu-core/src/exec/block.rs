@@ -77,6 +77,7 @@ impl Block {
     }
 
     /// Address of the instruction of `op`.
+    #[inline]
     pub(crate) fn address(&self, op: &Op) -> u64 {
         let in_it = self.segments.iter().rev().find(|s| s.nth <= i64::from(op.nth));
         in_it.map_or(self.rip, |s| s.rip).wrapping_add(u64::from(op.ip))

@@ -253,6 +253,8 @@ pub(crate) struct Ctx {
     pub(crate) fl_sh: u8,
     /// Single instruction: writes to code pages are allowed.
     pub(crate) single: bool,
+    /// The instruction was MOV to ss, behind which no single step traps.
+    pub(crate) shadow: bool,
     /// Privilege level.
     pub(crate) cpl: u8,
     /// Instructions that may still run before the engine is asked, after the whole of the current block.

@@ -139,7 +139,10 @@ pub(crate) fn load_far<T: Int>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> F
 pub(crate) fn mov_to_seg<S: Src>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let Some(s) = S::peek::<u16>(ctx, &op) else { return S::miss::<u16>(ctx, op, env) };
     match load_selector(ctx, op.a, s) {
-        Ok(()) => op.next(ctx, env),
+        Ok(()) => {
+            ctx.shadow = op.a == seg::SS;
+            op.next(ctx, env)
+        }
         Err(e) => ctx.raise(op, e),
     }
 }

@@ -214,7 +214,8 @@ impl Count for ByImm {
     }
 }
 
-/// SHLD. 16 bits by more than 16 go on with the source again (AMD Zen).
+/// SHLD. 16 bits by more than 16 go on with the source again; only bits of the destination reach the flags, and OF is
+/// CF where none of it is left (AMD Zen).
 pub(crate) fn shld<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let n = C::count(ctx, &op) & mask::<T>();
     let b = u128::from(T::get(ctx, op.b).u());
@@ -226,18 +227,19 @@ pub(crate) fn shld<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut
     }
     let (r, carry) = if T::BITS == 16 {
         let wide = (u128::from(a.u()) << 32) | (b << 16) | b;
-        ((wide << n >> 32) as u64, (wide >> (48 - n)) & 1 != 0)
+        ((wide << n >> 32) as u64, n <= 16 && (wide >> (48 - n)) & 1 != 0)
     } else {
         let wide = (u128::from(a.u()) << T::BITS) | b;
         ((wide << n >> T::BITS) as u64, (a.u() >> (T::BITS - n)) & 1 != 0)
     };
     let r = T::of(r);
     D::write(ctx, &op, at, r);
-    ctx.set_mixed(r, carry_bits(carry, true, r.msb() != carry));
+    let overflow = if n < T::BITS { r.msb() != carry } else { carry };
+    ctx.set_mixed(r, carry_bits(carry, true, overflow));
     op.next(ctx, env)
 }
 
-/// SHRD.
+/// SHRD. 16 bits as SHLD; only bits of the destination reach CF.
 pub(crate) fn shrd<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let n = C::count(ctx, &op) & mask::<T>();
     let b = u128::from(T::get(ctx, op.b).u());
@@ -253,7 +255,7 @@ pub(crate) fn shrd<T: Int, D: Dst, C: Count>(ctx: &mut Ctx, op: OpRef, env: &mut
         (b << T::BITS) | u128::from(a.u())
     };
     let r = T::of((wide >> n) as u64);
-    let carry = (wide >> (n - 1)) & 1 != 0;
+    let carry = n <= T::BITS && (wide >> (n - 1)) & 1 != 0;
     let next = (r.u() >> (T::BITS - 2)) & 1 != 0;
     D::write(ctx, &op, at, r);
     ctx.set_mixed(r, carry_bits(carry, true, r.msb() != next));

@@ -74,10 +74,13 @@ impl OpRef {
     /// Goes on behind an operation that the environment names as the last one.
     #[inline(always)]
     fn done(self, ctx: &mut Ctx, env: &mut Env<'_>) -> Flow {
-        ctx.x87.ip = ctx.ip_of(&self);
         ctx.x87.opcode = (self.imm >> OPCODE) as u16;
         ctx.x87.code = crate::cpu::SELECTORS[1];
-        if form(self) != Form::St {
+        if form(self) == Form::St {
+            // No operand in memory: the displacement has the address of the instruction.
+            ctx.x87.ip = self.disp as u64;
+        } else {
+            ctx.x87.ip = ctx.block().address(&self);
             ctx.x87.dp = ctx.ea(&self).wrapping_sub(ctx.regs[(self.imm >> BASE) as usize & 31]);
             ctx.x87.data = ctx.selectors[if self.imm >> STACK & 1 != 0 { 2 } else { 3 }];
         }
@@ -703,7 +706,7 @@ pub(crate) fn fxam(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     op.done(ctx, env)
 }
 
-/// FFREE, FFREEP, FINCSTP, FDECSTP, FNOP, FWAIT: 0 to 5 in the immediate.
+/// FFREE, FFREEP, FINCSTP, FDECSTP, FNOP, FWAIT, FSTPNCE: 0 to 6 in the immediate.
 pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     match kind(op) {
@@ -722,6 +725,14 @@ pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             ctx.x87.top = ctx.x87.top.wrapping_sub(1) & 7;
             ctx.x87.status &= !C1;
         }
+        6 => {
+            // An empty register goes nowhere, and that is no exception.
+            if let Some(v) = ctx.st(0) {
+                ctx.set_st(op.a, v);
+            }
+            ctx.x87.status &= !C1;
+            ctx.pop_x87();
+        }
         // WAIT leaves no trace.
         5 => return op.next(ctx, env),
         _ => {}
@@ -729,7 +740,8 @@ pub(crate) fn stack(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     op.done(ctx, env)
 }
 
-/// FNINIT, FNCLEX, EMMS: 0 to 2 in the immediate.
+/// FNINIT, FNCLEX, EMMS, and FNENI, FNDISI, FNSETPM, which only look again at what is masked: 0 to 3 in the
+/// immediate.
 pub(crate) fn reset(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     match kind(op) {
         0 => {
@@ -737,6 +749,7 @@ pub(crate) fn reset(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
             ctx.x87 = crate::cpu::X87 { regs, ..Default::default() };
         }
         1 => ctx.x87.status &= !(0x7f | ES),
+        3 => update_summary(ctx),
         _ => {
             wait!(ctx, op);
             ctx.x87.in_use = 0;

@@ -316,7 +316,7 @@ fn load(task: &mut Task, regs: &PtRegs) {
     r[reg::RDI] = regs.di;
     r[reg::RSP] = regs.sp;
     task.cpu.rip = regs.ip;
-    task.cpu.rflags = regs.flags;
+    task.cpu.rflags = regs.flags & !RFlags::RF.bits();
     if task.work.step {
         task.cpu.rflags |= RFlags::TF.bits();
     }
@@ -588,6 +588,10 @@ pub fn exception(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, exception: Ex
     if k.observer.on {
         hook::stamp(k, host);
         k.observer.note_machine(retired, || Event::Exception { tid, exception, rip });
+    }
+    if !matches!(exception.vector, Vector::Debug | Vector::Breakpoint | Vector::Overflow) {
+        // A fault, unlike a trap, saves the flags with RF set.
+        k.task_mut(tid).cpu.rflags |= RFlags::RF.bits();
     }
     enter(k, tid, NO_SYSCALL);
     if exception.vector == Vector::PageFault {

@@ -14,7 +14,7 @@ use crate::ctx::Call;
 use crate::entry::NO_SYSCALL;
 use crate::kernel::Kernel;
 use crate::task::sighand::{SIG_IGN, SigInfo, sa, si, sig};
-use crate::task::signal::{To, action_of, post};
+use crate::task::signal::{To, action_of, force, post};
 use crate::task::wait::WaitKey;
 use crate::task::{GroupId, RunState, Task, TaskId, Usage, creds, reap};
 
@@ -306,7 +306,9 @@ pub fn after_call(k: &mut Kernel, tid: TaskId) {
     if task.trace.resume == Resume::Syscall {
         push(k, tid, Kind::Exit, code, 2);
     } else if task.work.step {
-        push(k, tid, Kind::Signal, u32::from(sig::TRAP), 0);
+        // user_single_step_report
+        let ip = k.user_regs(tid).ip;
+        force(k, tid, SigInfo::fault(sig::TRAP, si::TRAP_BRKPT, ip));
     }
 }
 

@@ -5,7 +5,7 @@
 //! **Invariant**: a signal that its target ignores and does not block is never queued; a stop signal and SIGCONT are never
 //! queued together.
 
-use emu_core::cpu::{Exception, Vector, pf};
+use emu_core::cpu::{DR6_BS, Exception, Vector, pf};
 
 use crate::abi::errno::Errno;
 use crate::kernel::Kernel;
@@ -285,7 +285,9 @@ pub fn force_fault(k: &mut Kernel, tid: TaskId, exception: Exception, bad: Optio
     *trap = Trap { vector: exception.vector as u64, error_code, cr2 };
     let info = match exception.vector {
         Vector::DivideError => SigInfo::fault(sig::FPE, si::FPE_INTDIV, ip),
-        Vector::Debug => SigInfo::fault(sig::TRAP, si::TRAP_TRACE, ip),
+        Vector::Debug if exception.address & DR6_BS != 0 => SigInfo::fault(sig::TRAP, si::TRAP_TRACE, ip),
+        // INT1 (get_si_code in arch/x86/kernel/traps.c).
+        Vector::Debug => SigInfo::fault(sig::TRAP, si::TRAP_BRKPT, ip),
         Vector::Breakpoint => SigInfo::kernel(sig::TRAP),
         Vector::InvalidOpcode => SigInfo::fault(sig::ILL, si::ILL_ILLOPN, ip),
         Vector::StackFault => SigInfo::kernel(sig::BUS),

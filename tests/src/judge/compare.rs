@@ -134,7 +134,7 @@ pub fn open(case: &Case) -> Open {
                     | Code::Shrd_rm16_r16_imm8
                     | Code::Shrd_rm16_r16_CL
             );
-            open.destination = wide && count & 31 > 16;
+            open.destination = wide && count & 31 > 16 && !strict;
             if open.destination {
                 open.flags = 0x8d5;
             }
