@@ -170,7 +170,6 @@ fn narrow(args: &ExploreArgs, seed: u64, how: &str, mut switches: Vec<Switch>) -
 }
 
 /// Where the choices are made: from a recording of the run that fails.
-#[expect(clippy::disallowed_methods, reason = "the command line's layer: a file of its own")]
 fn places(args: &ExploreArgs, seed: u64, how: &str, choices: &[Switch]) -> Vec<String> {
     let trace = args.output.with_extension(format!("{}.trace", std::process::id()));
     let [name, file] = option("--schedule", &args.output);

@@ -27,11 +27,10 @@ const CHUNK_NS: u64 = 250_000_000;
 const TIGHT: usize = 272 * 1024;
 /// Least contents that are worth it.
 const TIGHT_LEAST: usize = 16 * 1024;
-/// What it takes, in ns a byte, and how much of the time so far that may be.
-const TIGHT_NS: u64 = 64;
-const TIGHT_SHARE: u64 = 32;
+/// Instructions that must have been retired for each of its bytes: it takes the time of 25, and may take a 32nd of all.
+const TIGHT_WORK: u64 = 25 * 32;
 /// A run that ends before may take more: nobody feels it.
-const SHORT_NS: u64 = 64_000_000;
+const SHORT: u64 = 32_000_000;
 /// A wait that may be longer seals the chunk before, in ns.
 const LONG_WAIT_NS: u64 = 10_000_000;
 /// Digests of everything may take one part in so many of the time.
@@ -102,8 +101,9 @@ pub struct RecordingHost {
     answers: Answers,
     skipped: u64,
     sealed_ns: u64,
-    /// The host's clock when it was last asked.
-    now_ns: u64,
+    /// Instructions retired when the host was last asked. What packing may take is measured by them, and not by the clock,
+    /// which goes on while others have the processor.
+    retired: u64,
     /// Bytes that were packed with much effort.
     tight: usize,
     next_checkpoint: u64,
@@ -146,7 +146,7 @@ impl RecordingHost {
             answers: Answers::default(),
             skipped: 0,
             sealed_ns: 0,
-            now_ns: 0,
+            retired: 0,
             tight: 0,
             next_checkpoint: CHECKPOINT_EVERY,
             digests_ns: 0,
@@ -182,8 +182,8 @@ impl RecordingHost {
             Stopped::Exited(status) => Some(*status),
             _ => None,
         };
-        self.now_ns = self.inner.monotonic_ns(kernel.retired);
-        self.seal(if self.now_ns < SHORT_NS { Hurry::None } else { Hurry::Some });
+        self.retired = kernel.retired;
+        self.seal(if self.retired < SHORT { Hurry::None } else { Hurry::Some });
         let end = End {
             status,
             retired: kernel.retired,
@@ -210,7 +210,7 @@ impl RecordingHost {
         let answers = self.answers.0.digest();
         let quick = Brief::new(&kernel.quick_digests());
         self.log(Item::Checkpoint { retired: kernel.retired, quick, full, answers });
-        self.now_ns = after;
+        self.retired = kernel.retired;
         let first = if self.sealed_ns == 0 { 2 } else { 1 };
         if after.saturating_sub(self.sealed_ns) >= CHUNK_NS * first {
             self.seal(Hurry::Some);
@@ -247,7 +247,7 @@ impl RecordingHost {
         if !self.buf.is_empty() {
             let contents = std::mem::take(&mut self.buf);
             let total = self.tight + contents.len();
-            let affordable = total as u64 * TIGHT_NS <= self.now_ns / TIGHT_SHARE || hurry == Hurry::None;
+            let affordable = total as u64 * TIGHT_WORK <= self.retired || hurry == Hurry::None;
             let effort = if affordable && contents.len() >= TIGHT_LEAST && total <= TIGHT {
                 self.tight = total;
                 Effort::Much
@@ -270,7 +270,7 @@ pub(super) fn next_checkpoint(retired: u64) -> u64 {
 impl Host for RecordingHost {
     fn monotonic_ns(&mut self, retired: u64) -> u64 {
         let now = self.inner.monotonic_ns(retired);
-        self.now_ns = now;
+        self.retired = retired;
         let predicted = self.predict.monotonic(retired);
         if self.predict.is_close(predicted, now) {
             self.skipped += 1;
