@@ -3,10 +3,11 @@
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, InBuf, Len, OutBuf, U32};
 use crate::calls::poll::{Timeout, ends_now, read_timespec};
+use crate::calls::rw::{access_ok, room};
 use crate::calls::socket::{nonblocking, socket_of};
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::file::FileId;
 use crate::file::fdtable::{get_file, put_file};
+use crate::file::{FileId, NextRead};
 use crate::net::addr::{self, Address};
 use crate::net::control::{self, Outgoing};
 use crate::net::errqueue;
@@ -23,7 +24,6 @@ mod msg {
     pub(super) const CTRUNC: u32 = 8;
     pub(super) const TRUNC: u32 = 0x20;
     pub(super) const DONTWAIT: u32 = 0x40;
-    pub(super) const EOR: u32 = 0x80;
     pub(super) const WAITALL: u32 = 0x100;
     pub(super) const ERRQUEUE: u32 = 0x2000;
     pub(super) const NOSIGNAL: u32 = 0x4000;
@@ -80,6 +80,7 @@ fn read_header(ctx: &mut Ctx<'_>, at: Addr) -> Result<Header, Errno> {
         if len.cast_signed() < 0 {
             return Err(Errno::EINVAL);
         }
+        access_ok(base, len)?;
         let len = len.min(MAX_BYTES - total);
         total += len;
         iov.push((base, len));
@@ -111,16 +112,24 @@ fn piece(iov: &[(Addr, u64)], mut skip: u64, max: usize) -> Vec<(Addr, usize)> {
     out
 }
 
-fn gather(ctx: &mut Ctx<'_>, iov: &[(Addr, u64)], skip: u64, max: usize) -> Result<Vec<u8>, Errno> {
+/// Copies from user memory in steps of `step` bytes: fewer bytes if a later step meets a fault, `EFAULT` if the first does.
+fn gather(
+    ctx: &mut Ctx<'_>,
+    iov: &[(Addr, u64)],
+    skip: u64,
+    max: usize,
+    step: usize,
+) -> Result<Vec<u8>, Errno> {
     let mut data = Vec::new();
     for (at, len) in piece(iov, skip, max) {
         let start = data.len();
         data.resize(start + len, 0);
         if let Err(errno) = ctx.read_user(at, &mut data[start..]) {
-            if start == 0 {
+            let whole = start / step * step;
+            if whole == 0 {
                 return Err(errno);
             }
-            data.truncate(start);
+            data.truncate(whole);
             break;
         }
     }
@@ -148,6 +157,7 @@ pub(crate) fn sendto(
     addrlen: I32,
 ) -> SysResult {
     let iov = [(buf.addr(), len.0.min(MAX_BYTES))];
+    access_ok(buf.addr(), iov[0].1)?;
     socket_of(ctx, sockfd)?;
     let name = if dest_addr == Addr::NULL { Vec::new() } else { addr::read_raw(ctx, dest_addr, addrlen.0)? };
     let creds = ucred(ctx);
@@ -268,7 +278,7 @@ fn send_held(
     } else if to.is_none() && held == 0 && ctx.k.net.get(id)?.remote.is_none() {
         return Err(Errno::EDESTADDRREQ.into());
     }
-    let data = gather(ctx, iov, 0, MOST)?;
+    let data = gather(ctx, iov, 0, MOST, usize::MAX)?;
     let socket = ctx.k.net.get_mut(id)?;
     if held == 0 {
         socket.held_to = to;
@@ -301,7 +311,7 @@ fn send_all(
         if total > STEP as u64 {
             return Err(Errno::EMSGSIZE.into());
         }
-        let data = gather(ctx, iov, 0, STEP)?;
+        let data = gather(ctx, iov, 0, STEP, usize::MAX)?;
         let sent = send_some(ctx, id, &data, to, along, wait)?;
         for file in along.0 {
             get_file(ctx.k, *file);
@@ -315,9 +325,10 @@ fn send_all(
     }
     // The last byte of a MSG_OOB is the urgent one.
     let plain = total - u64::from(urgent);
+    let piece = ctx.k.net.get(id)?.write_piece();
     while ctx.call.done < plain {
         let left = usize::try_from(plain - ctx.call.done).unwrap_or(usize::MAX);
-        let data = gather(ctx, iov, ctx.call.done, STEP.min(left))?;
+        let data = gather(ctx, iov, ctx.call.done, STEP.min(left), piece)?;
         let files = if ctx.call.done == 0 { along.0 } else { &[] };
         let sent = send_some(ctx, id, &data, to, (files, along.1, along.2), wait)?;
         for file in files {
@@ -326,7 +337,7 @@ fn send_all(
         ctx.call.done += sent as u64;
     }
     if urgent {
-        if let Some(byte) = gather(ctx, iov, plain, 1)?.first() {
+        if let Some(byte) = gather(ctx, iov, plain, 1, 1)?.first() {
             send_urgent(ctx, id, *byte, along, wait)?;
         }
         ctx.call.done += 1;
@@ -354,7 +365,7 @@ fn read_control(
     let mut creds = ucred(ctx);
     let mut files = Vec::new();
     let mut out = Outgoing::default();
-    if header.control == Addr::NULL || header.control_len == 0 {
+    if header.control_len == 0 {
         return Ok((files, creds, out));
     }
     if header.control_len > MAX_CONTROL {
@@ -453,6 +464,7 @@ pub(crate) fn recvfrom(
     addrlen: Addr,
 ) -> SysResult {
     let iov = [(buf.addr(), len.0.min(MAX_BYTES))];
+    access_ok(buf.addr(), iov[0].1)?;
     let (value, received) = recv(ctx, sockfd, &iov, flags.0)?;
     for file in &received.files {
         put_file(ctx.k, *file);
@@ -504,6 +516,13 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
         let done = ctx.call.done;
         let step = if stream { STEP } else { usize::MAX };
         let max = usize::try_from(total - done.min(total)).unwrap_or(usize::MAX).min(step);
+        let max = match refused(ctx, id, iov, max) {
+            Some(_) if done > 0 => {
+                return Ok((std::mem::take(&mut ctx.call.done), first.unwrap_or_default()));
+            }
+            Some(errno) => return Err(errno.into()),
+            None => max,
+        };
         match recv_some(ctx, id, max, take, wait) {
             Ok(received) => {
                 if let Err(errno) = scatter(ctx, iov, done, &received.data) {
@@ -544,6 +563,14 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
     }
 }
 
+/// `EFAULT` if what a stream gives next cannot be copied to the vector: it stays.
+fn refused(ctx: &mut Ctx<'_>, id: SocketId, iov: &[(Addr, u64)], max: usize) -> Option<Errno> {
+    let NextRead::Piece(next) = ctx.k.net.get(id).ok()?.next_read() else { return None };
+    let part: Vec<_> =
+        piece(iov, ctx.call.done, next.min(max)).into_iter().map(|(at, len)| (at, len as u64)).collect();
+    (room(ctx, &part) < total(&part)).then_some(Errno::EFAULT)
+}
+
 /// `recvmsg(2)`
 pub(crate) fn recvmsg(ctx: &mut Ctx<'_>, sockfd: Fd, msg: Addr, flags: U32) -> SysResult {
     socket_of(ctx, sockfd)?;
@@ -565,9 +592,6 @@ fn recv_header(ctx: &mut Ctx<'_>, sockfd: Fd, at: Addr, flags: u32) -> SysResult
     let kind = ctx.k.net.get(id)?.kind;
     if (kind != Kind::Stream || received.report.is_some()) && received.full_len as u64 > room {
         out_flags |= msg::TRUNC;
-    }
-    if kind == Kind::SeqPacket && received.full_len > 0 {
-        out_flags |= msg::EOR;
     }
     let written = write_control(ctx, id, &header, received.clone(), flags & msg::CMSG_CLOEXEC != 0)?;
     out_flags |= if written.1 { msg::CTRUNC } else { 0 };

@@ -12,10 +12,11 @@ use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
-use crate::file::{File, FileId};
+use crate::file::{File, FileId, NextRead};
 use crate::kernel::{Kernel, Network};
 use crate::task::wait::WaitKey;
 use crate::vfs::InodeId;
+use crate::vfs::stat::Owned;
 
 pub mod addr;
 pub mod control;
@@ -174,6 +175,8 @@ pub struct Socket {
     pub accept_queue: persist::Vector<SocketId>,
     /// Sockets that wait for room in the backlog.
     pub waiting: persist::Vector<SocketId>,
+    /// Permission bits and owner.
+    pub owned: Owned,
     /// Credentials of the one who made it (or listens).
     pub owner: Ucred,
     /// Credentials of the peer when the connection was made.
@@ -230,6 +233,7 @@ impl Socket {
             protocol,
             state: State::Unconnected,
             connect_in_progress: false,
+            owned: Owned { mode: 0o777, uid: owner.uid, gid: owner.gid },
             local: None,
             fixed_addr: false,
             fixed_port: false,
@@ -305,6 +309,18 @@ impl Socket {
         let plain = |message: &&Message| self.inline_urgent() || message.urgent == Urgent::No;
         let pieces = self.queue.iter().take(take).skip(passed).take_while(plain);
         pieces.map(|message| message.data.len() - message.start).sum()
+    }
+    /// How many bytes a send copies from user memory at a time: a datagram whole, a stream a buffer's worth.
+    pub(crate) fn write_piece(&self) -> usize {
+        if self.is_stream() { 32 << 10 } else { usize::MAX }
+    }
+    /// What a read copies to user memory first: of a stream what came in one piece, which stays if it cannot be copied.
+    pub(crate) fn next_read(&self) -> NextRead {
+        if !self.is_stream() {
+            return NextRead::Message;
+        }
+        let first = self.queue.front().filter(|_| self.has_input());
+        NextRead::Piece(first.map_or(0, |message| message.data.len() - message.start))
     }
     /// Whether it is a raw internet socket.
     #[must_use]

@@ -33,7 +33,7 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, name: UnixName) -> Result<()
             if bound {
                 return Err(Errno::EINVAL.into());
             }
-            let inode = crate::file::socket::make_inode(ctx, &path)?;
+            let inode = crate::file::socket::make_inode(ctx, id, &path)?;
             ctx.k.net.inodes.insert(inode, id);
             UnixName::Path(path)
         }

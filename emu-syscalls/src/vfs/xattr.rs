@@ -27,7 +27,11 @@ pub(crate) const REPLACE: u32 = 2;
 fn check(ctx: &Ctx<'_>, id: InodeId, name: &[u8], mask: u32) -> Result<(), Errno> {
     let inode = ctx.k.vfs.inode(id);
     let reads = mask & MAY_WRITE == 0;
-    if matches!(inode.kind, InodeKind::Synth(_) | InodeKind::Anon(_)) || shared::is_shared(ctx.k, id) {
+    let anonymous = matches!(inode.kind, InodeKind::Anon(_));
+    if anonymous && name.starts_with(b"user.") {
+        return Err(if reads { Errno::ENODATA } else { Errno::EPERM });
+    }
+    if anonymous || matches!(inode.kind, InodeKind::Synth(_)) || shared::is_shared(ctx.k, id) {
         return Err(Errno::EOPNOTSUPP);
     }
     if name.starts_with(b"security.") {
