@@ -14,6 +14,7 @@ use crate::net::errqueue;
 use crate::net::transfer::{Along, Received, Take, recv_some, recv_urgent, send_some, send_urgent, waits};
 use crate::net::unix::ucred;
 use crate::net::{Domain, Kind, SocketId, State, Ucred};
+use crate::task::GroupId;
 use crate::time::timer::TimerKey;
 
 /// MSG_* flags.
@@ -36,6 +37,7 @@ mod msg {
 const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 const SCM_CREDENTIALS: i32 = 2;
+const SCM_PIDFD: i32 = 4;
 /// Files in one message (SCM_MAX_FD).
 const MAX_FILES: usize = 253;
 /// Bytes of control messages (/proc/sys/net/core/optmem_max).
@@ -202,11 +204,11 @@ fn send(
     }
     let to = match (name.is_empty(), domain, kind) {
         (true, ..) => None,
-        // TCP looks at no name.
-        (false, Domain::Inet | Domain::Inet6, Kind::Stream) => None,
-        (false, Domain::Unix, Kind::Stream | Kind::SeqPacket) => {
-            let stream = kind == Kind::Stream && state != State::Connected;
-            return Err(if stream { Errno::EOPNOTSUPP } else { Errno::EISCONN }.into());
+        // TCP and connections of messages look at no name.
+        (false, Domain::Inet | Domain::Inet6, Kind::Stream) | (false, Domain::Unix, Kind::SeqPacket) => None,
+        (false, Domain::Unix, Kind::Stream) => {
+            let connected = state == State::Connected;
+            return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP }.into());
         }
         _ => Some(addr::parse(
             domain,
@@ -490,7 +492,12 @@ fn source(ctx: &Ctx<'_>, sockfd: Fd, received: &Received) -> Result<Vec<u8>, Err
 /// Receives into a vector; bytes of a MSG_WAITALL that was interrupted are in `ctx.call.done`.
 fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Result<(u64, Received), Stop> {
     let (file, id) = socket_of(ctx, sockfd)?;
-    if flags & msg::OOB != 0 {
+    let socket = ctx.k.net.get(id)?;
+    // UDP knows nothing urgent, and does not mind being asked for it.
+    let udp = socket.is_inet() && socket.kind == Kind::Dgram && !socket.is_raw();
+    // TCP throws away what it would copy.
+    let discards = socket.is_tcp() && flags & msg::TRUNC != 0 && flags & msg::PEEK == 0;
+    if flags & msg::OOB != 0 && !udp {
         let take = if flags & msg::PEEK != 0 { Take::Peek } else { Take::Consume };
         let received = recv_urgent(ctx, id, take)?;
         let room = total(iov);
@@ -516,7 +523,7 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
         let done = ctx.call.done;
         let step = if stream { STEP } else { usize::MAX };
         let max = usize::try_from(total - done.min(total)).unwrap_or(usize::MAX).min(step);
-        let max = match refused(ctx, id, iov, max) {
+        let max = match if discards { None } else { refused(ctx, id, iov, max) } {
             Some(_) if done > 0 => {
                 return Ok((std::mem::take(&mut ctx.call.done), first.unwrap_or_default()));
             }
@@ -525,7 +532,8 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
         };
         match recv_some(ctx, id, max, take, wait) {
             Ok(received) => {
-                if let Err(errno) = scatter(ctx, iov, done, &received.data) {
+                let copied = if discards { Ok(()) } else { scatter(ctx, iov, done, &received.data) };
+                if let Err(errno) = copied {
                     for file in &received.files {
                         put_file(ctx.k, *file);
                     }
@@ -625,6 +633,8 @@ fn write_control(
         at += used;
         cut |= short;
     }
+    let socket = ctx.k.net.get(id)?;
+    let takes_pidfd = socket.domain == Domain::Unix && socket.opts.passpidfd();
     if !received.files.is_empty() {
         let fits = usize::try_from(room.saturating_sub(at + 16) / 4).unwrap_or(0);
         let mut numbers = Vec::new();
@@ -644,6 +654,16 @@ fn write_control(
             at += used;
             cut |= short;
         }
+    }
+    if takes_pidfd && room.saturating_sub(at) > 16 {
+        let fd = crate::calls::pidfd::install(ctx, GroupId(received.creds.pid));
+        let number = fd.map_or_else(|errno| -i32::from(errno.0), |fd| fd.0);
+        let (used, short) =
+            put_control(ctx, header.control, at, room, (SOL_SOCKET, SCM_PIDFD), &number.to_le_bytes())?;
+        at += used;
+        cut |= short;
+    } else {
+        cut |= takes_pidfd;
     }
     let socket = ctx.k.net.get(id)?;
     if socket.is_inet() && socket.kind == Kind::Dgram {
@@ -722,7 +742,17 @@ pub(crate) fn recvmmsg(
                 ctx.write_u32(at.at(56), u32::try_from(len).unwrap_or(u32::MAX))?;
                 ctx.call.count += 1;
             }
-            Err(stop) => break Err(stop),
+            Err(stop) => {
+                // The messages before it are told now, the error next time.
+                if let Stop::Errno(errno) = &stop
+                    && ctx.call.count > 0
+                    && *errno != Errno::EAGAIN
+                {
+                    let (_, id) = socket_of(ctx, sockfd)?;
+                    ctx.k.net.get_mut(id)?.error = Some(*errno);
+                }
+                break Err(stop);
+            }
         }
     };
     counted(ctx, result)

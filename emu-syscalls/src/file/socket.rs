@@ -101,6 +101,8 @@ impl FileOps for SocketFile {
                 let peer = socket.peer.and_then(|peer| ctx.k.net.sockets.get(peer));
                 if socket.domain == Domain::Unix { peer.map_or(0, |peer| peer.queued) } else { 0 }
             }
+            // SIOCOUTQNSD
+            0x894b if socket.is_tcp() => 0,
             SIOCATMARK if socket.kind != Kind::Stream => return Err(Errno::ENOTTY.into()),
             SIOCATMARK if socket.state == State::Listening => return Err(Errno::EINVAL.into()),
             SIOCATMARK => usize::from(socket.at_mark()),
@@ -234,7 +236,7 @@ fn set_flags(ctx: &mut Ctx<'_>, arg: Addr) -> SysResult {
 
 /// Makes the inode that a UNIX socket is bound to. `EADDRINUSE` if the name exists.
 pub(crate) fn make_inode(ctx: &mut Ctx<'_>, id: SocketId, path: &[u8]) -> Result<InodeId, Stop> {
-    let mode = ctx.k.net.get(id)?.owned.mode & !ctx.umask();
+    let mode = ctx.k.net.get(id)?.owned.mode;
     let parent = resolve_parent(ctx, DirFd::CWD, path)?;
     let loc = create_new(ctx, &parent, Making::Socket, mode).map_err(|errno| match errno {
         Errno::EEXIST => Errno::EADDRINUSE,

@@ -23,6 +23,7 @@ pub mod control;
 pub mod diag;
 pub mod errqueue;
 pub mod inet;
+mod kept;
 pub mod multicast;
 pub mod netlink;
 pub mod option;
@@ -313,6 +314,26 @@ impl Socket {
     /// How many bytes a send copies from user memory at a time: a datagram whole, a stream a buffer's worth.
     pub(crate) fn write_piece(&self) -> usize {
         if self.is_stream() { 32 << 10 } else { usize::MAX }
+    }
+    /// Which message a look that begins so many bytes behind the front of the queue meets, and where in its data.
+    pub(crate) fn look_at(&self, mut behind: usize) -> Option<(usize, usize)> {
+        for (index, message) in self.queue.iter().enumerate() {
+            let len = message.data.len() - message.start;
+            if behind < len || behind == 0 {
+                return Some((index, message.start + behind));
+            }
+            behind -= len;
+        }
+        None
+    }
+    /// Whether each side of a TCP connection said that it sends no more: this one, the other one.
+    pub(crate) fn fins(&self, net: &Net) -> (bool, bool) {
+        let other = self.peer.and_then(|peer| net.sockets.get(peer));
+        (self.shut_write, other.is_none_or(|other| other.shut_write))
+    }
+    /// Whether it is a TCP connection that both sides ended: for Linux it is closed.
+    pub(crate) fn ended(&self, net: &Net) -> bool {
+        self.is_tcp() && self.state == State::Connected && self.fins(net) == (true, true)
     }
     /// What a read copies to user memory first: of a stream what came in one piece, which stays if it cannot be copied.
     pub(crate) fn next_read(&self) -> NextRead {

@@ -10,7 +10,7 @@ use crate::vfs::open::notify;
 use crate::vfs::perm::{MAY_WRITE, cap, capable, in_group, owner_or_capable, permission};
 use crate::vfs::stat::Owned;
 use crate::vfs::synth::Synth;
-use crate::vfs::{InodeId, InodeKind, Loc, data, fsflag, now, shared, want_write};
+use crate::vfs::{InodeId, InodeKind, Loc, acl, data, fsflag, now, shared, want_write};
 
 /// Changes the permission bits (`chmod(2)`).
 pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Errno> {
@@ -40,6 +40,7 @@ pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Err
     let inode = ctx.k.vfs.inode_mut(id);
     inode.mode = mode;
     inode.ctime = now;
+    acl::follow_mode(inode);
     keep(ctx, id);
     notify(ctx.k, loc, mask::ATTRIB);
     Ok(())
