@@ -1,5 +1,9 @@
 //! Sequences of system calls: each call takes one byte for its row and, for each argument, one byte that chooses a value of
-//! the argument's kind or, if it is 255, the eight bytes behind it. `cargo fuzz run sequence`.
+//! the argument's kind or, if it is 255, the eight bytes behind it. `cargo fuzz run -s none sequence`, or
+//! without it and with a stable compiler, from fuzz/:
+//! `RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=3
+//! -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table" cargo run --release
+//! --target x86_64-unknown-linux-gnu -- corpus -max_len=4096`.
 #![no_main]
 
 #[path = "../../emu-syscalls/tests/rig/mod.rs"]

@@ -49,6 +49,7 @@ TEST(addresses_and_operations_are_checked) {
     CHECK_ERRNO(futex(word, FUTEX_WAIT, 0, BAD, NULL, 0), EFAULT);
     CHECK_ERRNO(futex(word, 99, 0, NULL, NULL, 0), ENOSYS);
     CHECK_ERRNO(futex(word, FUTEX_WAKE | FUTEX_CLOCK_REALTIME, 0, NULL, NULL, 0), ENOSYS);
+    CHECK_ERRNO(futex(word, FUTEX_WAIT | FUTEX_CLOCK_REALTIME, 0, NULL, NULL, 0), ENOSYS);
     CHECK_ERRNO(futex(word, FUTEX_WAIT_BITSET, 0, NULL, NULL, 0), EINVAL);
     CHECK_ERRNO(futex(KERNEL, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
 }

@@ -25,11 +25,11 @@ macro_rules! guest {
 }
 
 guest! {
-    aio attr clone copy core creds dev dir epoll epoll_nested errqueue event_files eventfd exec fanotify faults fd
+    acl aio attr bad_buffers clone copy core creds dev dir epoll epoll_nested errqueue event_files eventfd exec fanotify faults fd
     fd_tables futex
     handle inotify itimer kernel_address key landlock lease link lock lsm madvise memfd mmap mount mprotect
     mqueue mremap msg netdown netlink numa open pidfd pipe pipe_ends poll poll_masks prctl proc proc_files process
-    ptrace pty rawsock rename rlimit rw sched seccomp segments sem shm signal signalfd sigqueue smc sockopt splice
+    ptrace pty rawsock rename rlimit rw sched seccomp segments sem shm signal signalfd sigqueue smc sockopt sockopt_values splice
     stack stat sys tcp tcp_streams thread time timer timerfd tty udp unix unix_socket userfault wait xattr
 }
 

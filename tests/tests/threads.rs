@@ -8,6 +8,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use emu_core::engine::interp::Interp;
 use emu_syscalls::kernel::Config;
@@ -73,13 +75,28 @@ fn hammer(program: &Path, expected: &str) {
     assert_eq!(String::from_utf8_lossy(&native_run.stdout), expected, "natively");
     let image = std::fs::read(program).expect("the program can be read");
     let (runs, ms) = effort();
-    for seed in 0..runs {
-        let kind = usize::try_from(seed).expect("a small number") % SLICES.len();
-        let chaos = (kind == SLICES.len() - 1).then_some(seed);
-        let slice = SLICES[kind];
-        let printed = run(&image, ms, slice, chaos);
-        assert_eq!(printed.as_deref(), Ok(expected), "run {seed}, slice {slice}, chaos {chaos:?}");
-    }
+    let next = AtomicU64::new(0);
+    let one_after_another = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= runs {
+                return;
+            }
+            let kind = usize::try_from(seed).expect("a small number") % SLICES.len();
+            let chaos = (kind == SLICES.len() - 1).then_some(seed);
+            let slice = SLICES[kind];
+            let started = Instant::now();
+            let printed = run(&image, ms, slice, chaos);
+            let what = format!("{}: run {seed}, slice {slice}, chaos {chaos:?}", program.display());
+            assert_eq!(printed.as_deref(), Ok(expected), "{what}");
+            println!("{what}: right after {:.1} s", started.elapsed().as_secs_f64());
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(one_after_another);
+        }
+    });
 }
 
 #[test]

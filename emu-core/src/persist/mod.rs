@@ -43,8 +43,18 @@ impl<T> Shared<T> {
             // after the decrement of whoever let go last.
             unsafe { &mut *Arc::as_ptr(&self.0).cast_mut() }
         } else {
-            Arc::make_mut(&mut self.0)
+            self.copied()
         }
+    }
+    /// A copy of its own in place of what is shared. Apart, so that the way nearly always taken stays short: a value may be
+    /// as large as a page, and a copy of it passes over the stack.
+    #[cold]
+    #[inline(never)]
+    fn copied(&mut self) -> &mut T
+    where
+        T: Clone,
+    {
+        Arc::make_mut(&mut self.0)
     }
     /// The value alone, copied if it is shared.
     #[must_use]

@@ -371,6 +371,7 @@ fn set_status(ctx: &mut Ctx<'_>, fd: Fd, id: FileId, bits: u32) -> SysResult {
 
 /// `ioctl(2)`: requests that every file knows; the kind answers the others.
 pub(crate) fn ioctl(ctx: &mut Ctx<'_>, fd: Fd, request: U32, arg: Addr) -> SysResult {
+    const FIGETBSZ: u32 = 2;
     const FIONBIO: u32 = 0x5421;
     const FIONCLEX: u32 = 0x5450;
     const FIOCLEX: u32 = 0x5451;
@@ -379,6 +380,11 @@ pub(crate) fn ioctl(ctx: &mut Ctx<'_>, fd: Fd, request: U32, arg: Addr) -> SysRe
     match request.0 {
         FIOCLEX | FIONCLEX => {
             ctx.set_cloexec(fd, request.0 == FIOCLEX)?;
+            Ok(0)
+        }
+        FIGETBSZ if !matches!(ctx.file(id).kind, File::Path(_)) => {
+            let size = crate::vfs::stat::stat_file(ctx.k, id).blksize;
+            ctx.write_u32(arg, u32::try_from(size).unwrap_or(4096))?;
             Ok(0)
         }
         FIONBIO => {

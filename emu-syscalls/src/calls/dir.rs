@@ -80,7 +80,7 @@ pub(crate) fn getdents64(ctx: &mut Ctx<'_>, fd: Fd, dirp: Addr, count: U32) -> S
 pub(crate) fn mkdirat(ctx: &mut Ctx<'_>, dirfd: DirFd, path: Path, mode: U32) -> SysResult {
     let path = ctx.read_path(path)?;
     let parent = resolve_parent(ctx, dirfd, &path)?;
-    let mode = mode.0 & 0o1777 & !ctx.umask();
+    let mode = mode.0 & 0o1777;
     ops::create_new(ctx, &parent, Making::Dir, mode)?;
     Ok(0)
 }

@@ -53,7 +53,7 @@ pub(crate) fn futex(
     let private = op.0 & op::PRIVATE != 0;
     let realtime = op.0 & op::CLOCK_REALTIME != 0;
     let command = op.0 & !(op::PRIVATE | op::CLOCK_REALTIME);
-    if realtime && !matches!(command, op::WAIT | op::WAIT_BITSET | op::WAIT_REQUEUE_PI | op::LOCK_PI2) {
+    if realtime && !matches!(command, op::WAIT_BITSET | op::WAIT_REQUEUE_PI | op::LOCK_PI2) {
         return Err(Errno::ENOSYS.into());
     }
     // For the commands that take no timeout this register is a count.

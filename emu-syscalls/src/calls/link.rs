@@ -169,7 +169,7 @@ pub(crate) fn mknodat(ctx: &mut Ctx<'_>, dirfd: DirFd, path: Path, mode: U32, de
     if is_device && !capable(&ctx.task().creds, cap::MKNOD) {
         return Err(Errno::EPERM.into());
     }
-    let mode = mode.0 & 0o7777 & !ctx.umask();
+    let mode = mode.0 & 0o7777;
     ops::create_new(ctx, &parent, making, mode)?;
     Ok(0)
 }

@@ -3,16 +3,18 @@
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, InBuf, Len, OutBuf, U32};
 use crate::calls::poll::{Timeout, ends_now, read_timespec};
+use crate::calls::rw::{access_ok, room};
 use crate::calls::socket::{nonblocking, socket_of};
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::file::FileId;
 use crate::file::fdtable::{get_file, put_file};
+use crate::file::{FileId, NextRead};
 use crate::net::addr::{self, Address};
 use crate::net::control::{self, Outgoing};
 use crate::net::errqueue;
 use crate::net::transfer::{Along, Received, Take, recv_some, recv_urgent, send_some, send_urgent, waits};
 use crate::net::unix::ucred;
 use crate::net::{Domain, Kind, SocketId, State, Ucred};
+use crate::task::GroupId;
 use crate::time::timer::TimerKey;
 
 /// MSG_* flags.
@@ -23,7 +25,6 @@ mod msg {
     pub(super) const CTRUNC: u32 = 8;
     pub(super) const TRUNC: u32 = 0x20;
     pub(super) const DONTWAIT: u32 = 0x40;
-    pub(super) const EOR: u32 = 0x80;
     pub(super) const WAITALL: u32 = 0x100;
     pub(super) const ERRQUEUE: u32 = 0x2000;
     pub(super) const NOSIGNAL: u32 = 0x4000;
@@ -36,6 +37,7 @@ mod msg {
 const SOL_SOCKET: i32 = 1;
 const SCM_RIGHTS: i32 = 1;
 const SCM_CREDENTIALS: i32 = 2;
+const SCM_PIDFD: i32 = 4;
 /// Files in one message (SCM_MAX_FD).
 const MAX_FILES: usize = 253;
 /// Bytes of control messages (/proc/sys/net/core/optmem_max).
@@ -80,6 +82,7 @@ fn read_header(ctx: &mut Ctx<'_>, at: Addr) -> Result<Header, Errno> {
         if len.cast_signed() < 0 {
             return Err(Errno::EINVAL);
         }
+        access_ok(base, len)?;
         let len = len.min(MAX_BYTES - total);
         total += len;
         iov.push((base, len));
@@ -111,16 +114,24 @@ fn piece(iov: &[(Addr, u64)], mut skip: u64, max: usize) -> Vec<(Addr, usize)> {
     out
 }
 
-fn gather(ctx: &mut Ctx<'_>, iov: &[(Addr, u64)], skip: u64, max: usize) -> Result<Vec<u8>, Errno> {
+/// Copies from user memory in steps of `step` bytes: fewer bytes if a later step meets a fault, `EFAULT` if the first does.
+fn gather(
+    ctx: &mut Ctx<'_>,
+    iov: &[(Addr, u64)],
+    skip: u64,
+    max: usize,
+    step: usize,
+) -> Result<Vec<u8>, Errno> {
     let mut data = Vec::new();
     for (at, len) in piece(iov, skip, max) {
         let start = data.len();
         data.resize(start + len, 0);
         if let Err(errno) = ctx.read_user(at, &mut data[start..]) {
-            if start == 0 {
+            let whole = start / step * step;
+            if whole == 0 {
                 return Err(errno);
             }
-            data.truncate(start);
+            data.truncate(whole);
             break;
         }
     }
@@ -148,6 +159,7 @@ pub(crate) fn sendto(
     addrlen: I32,
 ) -> SysResult {
     let iov = [(buf.addr(), len.0.min(MAX_BYTES))];
+    access_ok(buf.addr(), iov[0].1)?;
     socket_of(ctx, sockfd)?;
     let name = if dest_addr == Addr::NULL { Vec::new() } else { addr::read_raw(ctx, dest_addr, addrlen.0)? };
     let creds = ucred(ctx);
@@ -192,11 +204,11 @@ fn send(
     }
     let to = match (name.is_empty(), domain, kind) {
         (true, ..) => None,
-        // TCP looks at no name.
-        (false, Domain::Inet | Domain::Inet6, Kind::Stream) => None,
-        (false, Domain::Unix, Kind::Stream | Kind::SeqPacket) => {
-            let stream = kind == Kind::Stream && state != State::Connected;
-            return Err(if stream { Errno::EOPNOTSUPP } else { Errno::EISCONN }.into());
+        // TCP and connections of messages look at no name.
+        (false, Domain::Inet | Domain::Inet6, Kind::Stream) | (false, Domain::Unix, Kind::SeqPacket) => None,
+        (false, Domain::Unix, Kind::Stream) => {
+            let connected = state == State::Connected;
+            return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP }.into());
         }
         _ => Some(addr::parse(
             domain,
@@ -268,7 +280,7 @@ fn send_held(
     } else if to.is_none() && held == 0 && ctx.k.net.get(id)?.remote.is_none() {
         return Err(Errno::EDESTADDRREQ.into());
     }
-    let data = gather(ctx, iov, 0, MOST)?;
+    let data = gather(ctx, iov, 0, MOST, usize::MAX)?;
     let socket = ctx.k.net.get_mut(id)?;
     if held == 0 {
         socket.held_to = to;
@@ -301,7 +313,7 @@ fn send_all(
         if total > STEP as u64 {
             return Err(Errno::EMSGSIZE.into());
         }
-        let data = gather(ctx, iov, 0, STEP)?;
+        let data = gather(ctx, iov, 0, STEP, usize::MAX)?;
         let sent = send_some(ctx, id, &data, to, along, wait)?;
         for file in along.0 {
             get_file(ctx.k, *file);
@@ -315,9 +327,10 @@ fn send_all(
     }
     // The last byte of a MSG_OOB is the urgent one.
     let plain = total - u64::from(urgent);
+    let piece = ctx.k.net.get(id)?.write_piece();
     while ctx.call.done < plain {
         let left = usize::try_from(plain - ctx.call.done).unwrap_or(usize::MAX);
-        let data = gather(ctx, iov, ctx.call.done, STEP.min(left))?;
+        let data = gather(ctx, iov, ctx.call.done, STEP.min(left), piece)?;
         let files = if ctx.call.done == 0 { along.0 } else { &[] };
         let sent = send_some(ctx, id, &data, to, (files, along.1, along.2), wait)?;
         for file in files {
@@ -326,7 +339,7 @@ fn send_all(
         ctx.call.done += sent as u64;
     }
     if urgent {
-        if let Some(byte) = gather(ctx, iov, plain, 1)?.first() {
+        if let Some(byte) = gather(ctx, iov, plain, 1, 1)?.first() {
             send_urgent(ctx, id, *byte, along, wait)?;
         }
         ctx.call.done += 1;
@@ -354,7 +367,7 @@ fn read_control(
     let mut creds = ucred(ctx);
     let mut files = Vec::new();
     let mut out = Outgoing::default();
-    if header.control == Addr::NULL || header.control_len == 0 {
+    if header.control_len == 0 {
         return Ok((files, creds, out));
     }
     if header.control_len > MAX_CONTROL {
@@ -453,6 +466,7 @@ pub(crate) fn recvfrom(
     addrlen: Addr,
 ) -> SysResult {
     let iov = [(buf.addr(), len.0.min(MAX_BYTES))];
+    access_ok(buf.addr(), iov[0].1)?;
     let (value, received) = recv(ctx, sockfd, &iov, flags.0)?;
     for file in &received.files {
         put_file(ctx.k, *file);
@@ -478,7 +492,12 @@ fn source(ctx: &Ctx<'_>, sockfd: Fd, received: &Received) -> Result<Vec<u8>, Err
 /// Receives into a vector; bytes of a MSG_WAITALL that was interrupted are in `ctx.call.done`.
 fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Result<(u64, Received), Stop> {
     let (file, id) = socket_of(ctx, sockfd)?;
-    if flags & msg::OOB != 0 {
+    let socket = ctx.k.net.get(id)?;
+    // UDP knows nothing urgent, and does not mind being asked for it.
+    let udp = socket.is_inet() && socket.kind == Kind::Dgram && !socket.is_raw();
+    // TCP throws away what it would copy.
+    let discards = socket.is_tcp() && flags & msg::TRUNC != 0 && flags & msg::PEEK == 0;
+    if flags & msg::OOB != 0 && !udp {
         let take = if flags & msg::PEEK != 0 { Take::Peek } else { Take::Consume };
         let received = recv_urgent(ctx, id, take)?;
         let room = total(iov);
@@ -504,9 +523,17 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
         let done = ctx.call.done;
         let step = if stream { STEP } else { usize::MAX };
         let max = usize::try_from(total - done.min(total)).unwrap_or(usize::MAX).min(step);
+        let max = match if discards { None } else { refused(ctx, id, iov, max) } {
+            Some(_) if done > 0 => {
+                return Ok((std::mem::take(&mut ctx.call.done), first.unwrap_or_default()));
+            }
+            Some(errno) => return Err(errno.into()),
+            None => max,
+        };
         match recv_some(ctx, id, max, take, wait) {
             Ok(received) => {
-                if let Err(errno) = scatter(ctx, iov, done, &received.data) {
+                let copied = if discards { Ok(()) } else { scatter(ctx, iov, done, &received.data) };
+                if let Err(errno) = copied {
                     for file in &received.files {
                         put_file(ctx.k, *file);
                     }
@@ -544,6 +571,14 @@ fn recv(ctx: &mut Ctx<'_>, sockfd: Fd, iov: &[(Addr, u64)], flags: u32) -> Resul
     }
 }
 
+/// `EFAULT` if what a stream gives next cannot be copied to the vector: it stays.
+fn refused(ctx: &mut Ctx<'_>, id: SocketId, iov: &[(Addr, u64)], max: usize) -> Option<Errno> {
+    let NextRead::Piece(next) = ctx.k.net.get(id).ok()?.next_read() else { return None };
+    let part: Vec<_> =
+        piece(iov, ctx.call.done, next.min(max)).into_iter().map(|(at, len)| (at, len as u64)).collect();
+    (room(ctx, &part) < total(&part)).then_some(Errno::EFAULT)
+}
+
 /// `recvmsg(2)`
 pub(crate) fn recvmsg(ctx: &mut Ctx<'_>, sockfd: Fd, msg: Addr, flags: U32) -> SysResult {
     socket_of(ctx, sockfd)?;
@@ -565,9 +600,6 @@ fn recv_header(ctx: &mut Ctx<'_>, sockfd: Fd, at: Addr, flags: u32) -> SysResult
     let kind = ctx.k.net.get(id)?.kind;
     if (kind != Kind::Stream || received.report.is_some()) && received.full_len as u64 > room {
         out_flags |= msg::TRUNC;
-    }
-    if kind == Kind::SeqPacket && received.full_len > 0 {
-        out_flags |= msg::EOR;
     }
     let written = write_control(ctx, id, &header, received.clone(), flags & msg::CMSG_CLOEXEC != 0)?;
     out_flags |= if written.1 { msg::CTRUNC } else { 0 };
@@ -601,6 +633,8 @@ fn write_control(
         at += used;
         cut |= short;
     }
+    let socket = ctx.k.net.get(id)?;
+    let takes_pidfd = socket.domain == Domain::Unix && socket.opts.passpidfd();
     if !received.files.is_empty() {
         let fits = usize::try_from(room.saturating_sub(at + 16) / 4).unwrap_or(0);
         let mut numbers = Vec::new();
@@ -620,6 +654,16 @@ fn write_control(
             at += used;
             cut |= short;
         }
+    }
+    if takes_pidfd && room.saturating_sub(at) > 16 {
+        let fd = crate::calls::pidfd::install(ctx, GroupId(received.creds.pid));
+        let number = fd.map_or_else(|errno| -i32::from(errno.0), |fd| fd.0);
+        let (used, short) =
+            put_control(ctx, header.control, at, room, (SOL_SOCKET, SCM_PIDFD), &number.to_le_bytes())?;
+        at += used;
+        cut |= short;
+    } else {
+        cut |= takes_pidfd;
     }
     let socket = ctx.k.net.get(id)?;
     if socket.is_inet() && socket.kind == Kind::Dgram {
@@ -698,7 +742,17 @@ pub(crate) fn recvmmsg(
                 ctx.write_u32(at.at(56), u32::try_from(len).unwrap_or(u32::MAX))?;
                 ctx.call.count += 1;
             }
-            Err(stop) => break Err(stop),
+            Err(stop) => {
+                // The messages before it are told now, the error next time.
+                if let Stop::Errno(errno) = &stop
+                    && ctx.call.count > 0
+                    && *errno != Errno::EAGAIN
+                {
+                    let (_, id) = socket_of(ctx, sockfd)?;
+                    ctx.k.net.get_mut(id)?.error = Some(*errno);
+                }
+                break Err(stop);
+            }
         }
     };
     counted(ctx, result)

@@ -81,6 +81,11 @@ fn propagation(ctx: &mut Ctx<'_>, at: Loc, bits: u64) -> Result<(), Errno> {
     if ctx.k.vfs.mount(at.mount).root != at.dentry {
         return Err(Errno::EINVAL);
     }
+    const MS_SILENT: u64 = 0x8000;
+    let kind = bits & !(MS_REC | MS_SILENT);
+    if kind & !(MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE) != 0 || !kind.is_power_of_two() {
+        return Err(Errno::EINVAL);
+    }
     if bits & (MS_SHARED | MS_SLAVE) != 0 {
         let task = format!("task {}", ctx.tid.0);
         ctx.k.gap("mount propagation (MS_SHARED, MS_SLAVE)".to_owned(), task);

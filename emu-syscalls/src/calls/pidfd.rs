@@ -33,6 +33,15 @@ pub(crate) fn pidfd_open(ctx: &mut Ctx<'_>, pid: Pid, flags: U32) -> SysResult {
     Ok(fd_result(fd))
 }
 
+/// A descriptor of a process that a socket knows. `ESRCH` if it is gone.
+pub(crate) fn install(ctx: &mut Ctx<'_>, group: GroupId) -> Result<Fd, Errno> {
+    if !ctx.k.groups.contains(group) {
+        return Err(Errno::ESRCH);
+    }
+    let file = File::PidFd(PidFdFile::new(ctx.k, group));
+    ctx.install(file, flags::O_RDWR, true)
+}
+
 /// The process behind a pidfd. `EBADF`.
 pub(crate) fn process(ctx: &Ctx<'_>, pidfd: Fd) -> Result<GroupId, Errno> {
     let id = ctx.fd(pidfd)?;

@@ -18,6 +18,10 @@ pub(crate) fn pipe2(ctx: &mut Ctx<'_>, pipefd: Addr, flags: I32) -> SysResult {
         return Err(Errno::EINVAL.into());
     }
     let (reader, writer) = object::create(ctx.k, bits & !flags::O_CLOEXEC);
+    let (uid, gid) = (ctx.task().creds.uid[3], ctx.task().creds.gid[3]);
+    if let Some(owned) = ctx.file(reader).kind.clone().ops().owned(ctx.k) {
+        (owned.uid, owned.gid) = (uid, gid);
+    }
     install_pair(ctx, pipefd, reader, writer, bits & flags::O_CLOEXEC != 0)
 }
 

@@ -11,9 +11,8 @@ use emu_core::mem::USER_END;
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, Fd, I32, I64, InBuf, Len, OutBuf, U32, U64};
 use crate::ctx::{Ctx, Stop, SysResult};
-
 use crate::file::dev::DevFile;
-use crate::file::{File, FileId, flags};
+use crate::file::{File, FileId, NextRead, flags};
 use crate::vfs::data::{self, Seek};
 use crate::vfs::shared;
 
@@ -30,7 +29,7 @@ const IOV_MAX: u64 = 1024;
 pub(crate) type Iov = (Addr, u64);
 
 /// Checks that a range lies in user space, as `access_ok` does.
-fn access_ok(addr: Addr, len: u64) -> Result<(), Errno> {
+pub(crate) fn access_ok(addr: Addr, len: u64) -> Result<(), Errno> {
     match addr.0.checked_add(len) {
         Some(end) if end <= USER_END => Ok(()),
         _ => Err(Errno::EFAULT),
@@ -63,6 +62,11 @@ pub(crate) fn read_iovec(ctx: &mut Ctx<'_>, iov: Addr, count: u64) -> Result<Vec
         ranges.push((Addr(addr), len));
     }
     Ok(ranges)
+}
+
+/// A vector of nothing moves nothing, whatever the file is.
+fn is_nothing(iovs: &[Iov]) -> bool {
+    iovs.iter().all(|(_, len)| *len == 0)
 }
 
 /// The part of `iovs` from byte `skip` on, at most `max` bytes.
@@ -143,21 +147,49 @@ pub(crate) enum At {
     Pos(u64),
 }
 
+/// A transfer may not end beyond the largest offset (rw_verify_area). `EINVAL`.
+fn check_end(ctx: &Ctx<'_>, id: FileId, at: At, total: u64) -> Result<(), Errno> {
+    let pos = match at {
+        At::Own => ctx.file(id).pos,
+        At::Pos(pos) => pos,
+    };
+    match pos.checked_add(total).map(i64::try_from) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 /// Reads into ranges of user memory.
 pub(crate) fn read_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At) -> SysResult {
     let kind = ctx.file(id).kind.clone();
     let ops = kind.ops();
     let total: u64 = iovs.iter().map(|(_, len)| len).sum();
     let seekable = ops.seekable();
+    if seekable {
+        check_end(ctx, id, at, total)?;
+    }
     let mut done = 0u64;
+    let mut message = false;
     loop {
         let step = (total - done).min(if seekable { STEP } else { STREAM_STEP });
         let mut part = window(iovs, done, step);
         let mut max = step;
         if !seekable {
-            max = room(ctx, &part)?;
-            if max < step {
+            let room = room(ctx, &part);
+            let next = if room < step { ops.next_read(ctx.k) } else { NextRead::Bytes };
+            let fails = match next {
+                NextRead::Bytes => room == 0 && step > 0,
+                NextRead::Piece(piece) => room < step.min(piece as u64),
+                NextRead::Message => false,
+            };
+            if fails {
+                return if done > 0 { Ok(done) } else { Err(Errno::EFAULT.into()) };
+            }
+            if room < step && next != NextRead::Message && next != NextRead::Piece(0) {
+                max = room;
                 part = Cow::Owned(window(&part, 0, max).into_owned());
+            } else if room < step {
+                message = true;
             }
         }
         let pos = match at {
@@ -171,6 +203,7 @@ pub(crate) fn read_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At) -> S
             Err(stop) => return Err(stop),
         };
         let written = match scatter(ctx, &part, &data) {
+            Ok(written) if message && written < data.len() as u64 => return Err(Errno::EFAULT.into()),
             Ok(written) => written,
             Err(_) if done > 0 => return Ok(done),
             Err(errno) => return Err(errno.into()),
@@ -188,18 +221,17 @@ pub(crate) fn read_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At) -> S
     }
 }
 
-/// How many bytes at the start of the ranges can be written. `EFAULT` if none.
-fn room(ctx: &mut Ctx<'_>, part: &[Iov]) -> Result<u64, Errno> {
+/// How many bytes at the start of the ranges can be written.
+pub(crate) fn room(ctx: &mut Ctx<'_>, part: &[Iov]) -> u64 {
     let mut room = 0;
     for (addr, len) in part {
         match ctx.prefault_write(*addr, *len) {
             Ok(n) if n == *len => room += n,
-            Ok(n) => return Ok(room + n),
-            Err(errno) if room == 0 => return Err(errno),
-            Err(_) => return Ok(room),
+            Ok(n) => return room + n,
+            Err(_) => return room,
         }
     }
-    Ok(room)
+    room
 }
 
 /// Where a write that appends goes: the end of the file now.
@@ -215,20 +247,38 @@ pub(crate) fn write_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At, app
     let ops = kind.ops();
     let total: u64 = iovs.iter().map(|(_, len)| len).sum();
     let seekable = ops.seekable();
+    if seekable {
+        check_end(ctx, id, at, total)?;
+    }
     let appends = match append {
         Append::AsOpened => ctx.file(id).flags & flags::O_APPEND != 0,
         Append::Yes => true,
         Append::No => false,
     };
-    // /dev/null looks at nothing.
-    if kind == File::Dev(DevFile::Null) {
-        return Ok(total);
+    // Some devices do not look at what they get.
+    match kind {
+        File::Dev(DevFile::Null | DevFile::Zero) => return Ok(total),
+        File::Dev(DevFile::Full) => return Err(Errno::ENOSPC.into()),
+        _ => {}
     }
+    let piece = ops.write_piece(ctx.k);
     let mut done = ctx.call.done.min(total);
     loop {
-        let part = window(iovs, done, STEP);
+        let mut part = window(iovs, done, STEP);
+        if ops.by_range() {
+            part.to_mut().truncate(1);
+        }
+        let wanted: u64 = part.iter().map(|(_, len)| len).sum();
         let data = match gather(ctx, &part) {
-            Ok(data) => data,
+            Ok(mut data) => {
+                if (data.len() as u64) < wanted && piece > 1 {
+                    data.truncate(data.len() / piece * piece);
+                    if data.is_empty() {
+                        return if done > 0 { Ok(done) } else { Err(Errno::EFAULT.into()) };
+                    }
+                }
+                data
+            }
             Err(_) if done > 0 => return Ok(done),
             Err(errno) => return Err(errno.into()),
         };
@@ -259,7 +309,7 @@ pub(crate) fn write_iov(ctx: &mut Ctx<'_>, id: FileId, iovs: &[Iov], at: At, app
             file.pos = pos.saturating_add(n);
         }
         // A part of the buffer could not be read: what was there is written.
-        let mut short = (data.len() as u64) < part.iter().map(|(_, len)| len).sum();
+        let mut short = (data.len() as u64) < wanted;
         // A file that took less has no room for more: the next write says why.
         short |= seekable && n < data.len() as u64;
         if n == 0 || done >= total || short {
@@ -347,6 +397,9 @@ pub(crate) fn pwrite64(ctx: &mut Ctx<'_>, fd: Fd, buf: InBuf<2>, count: Len, off
 pub(crate) fn readv(ctx: &mut Ctx<'_>, fd: Fd, iov: Addr, iovcnt: U64) -> SysResult {
     let id = readable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
+    if is_nothing(&iovs) {
+        return Ok(0);
+    }
     read_iov(ctx, id, &iovs, At::Own)
 }
 
@@ -354,6 +407,9 @@ pub(crate) fn readv(ctx: &mut Ctx<'_>, fd: Fd, iov: Addr, iovcnt: U64) -> SysRes
 pub(crate) fn writev(ctx: &mut Ctx<'_>, fd: Fd, iov: Addr, iovcnt: U64) -> SysResult {
     let id = writable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
+    if is_nothing(&iovs) {
+        return Ok(0);
+    }
     write_iov(ctx, id, &iovs, At::Own, Append::AsOpened)
 }
 
@@ -374,6 +430,9 @@ pub(crate) fn preadv(
     let at = position(ctx, id, offset)?;
     let id = readable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
+    if is_nothing(&iovs) {
+        return Ok(0);
+    }
     read_iov(ctx, id, &iovs, at)
 }
 
@@ -394,6 +453,9 @@ pub(crate) fn pwritev(
     let at = position(ctx, id, offset)?;
     let id = writable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
+    if is_nothing(&iovs) {
+        return Ok(0);
+    }
     write_iov(ctx, id, &iovs, at, Append::AsOpened)
 }
 
@@ -413,6 +475,15 @@ pub(crate) fn append_of(bits: u32) -> Result<Append, Errno> {
         (true, false) => Ok(Append::Yes),
         (false, true) => Ok(Append::No),
         (false, false) => Ok(Append::AsOpened),
+    }
+}
+
+/// Whether RWF_NOWAIT is known (FMODE_NOWAIT): for regular files, as with ext4, and counters only to read.
+fn may_nowait(ctx: &Ctx<'_>, id: FileId, writes: bool) -> bool {
+    match ctx.file(id).kind {
+        File::Pipe(_) | File::Socket(_) | File::Dev(_) => true,
+        File::Regular(_) | File::EventFd(_) => !writes,
+        _ => false,
     }
 }
 
@@ -450,9 +521,13 @@ pub(crate) fn preadv2(
     let at = if offset == -1 { At::Own } else { position(ctx, id, offset)? };
     let id = readable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
-    if bits & !(RWF_HIPRI | RWF_NOWAIT | RWF_DSYNC | RWF_SYNC) != 0 {
+    if is_nothing(&iovs) {
+        return Ok(0);
+    }
+    if bits & !RWF_KNOWN != 0 || bits & RWF_NOWAIT != 0 && !may_nowait(ctx, id, false) {
         return Err(Errno::EOPNOTSUPP.into());
     }
+    append_of(bits)?;
     nowait(ctx, id, bits, |ctx| read_iov(ctx, id, &iovs, at))
 }
 
@@ -472,12 +547,17 @@ pub(crate) fn pwritev2(
     let at = if offset == -1 { At::Own } else { position(ctx, id, offset)? };
     let id = writable(ctx, fd)?;
     let iovs = read_iovec(ctx, iov, iovcnt.0)?;
-    if bits & !RWF_KNOWN != 0 {
+    if is_nothing(&iovs) {
+        return Ok(0);
+    }
+    if bits & !RWF_KNOWN != 0 || bits & RWF_NOWAIT != 0 && !may_nowait(ctx, id, true) {
         return Err(Errno::EOPNOTSUPP.into());
     }
     let append = append_of(bits)?;
     nowait(ctx, id, bits, |ctx| write_iov(ctx, id, &iovs, at, append))
 }
+
+const SEEK_HOLE: u32 = 4;
 
 /// `lseek(2)`
 pub(crate) fn lseek(ctx: &mut Ctx<'_>, fd: Fd, offset: I64, whence: U32) -> SysResult {
@@ -486,8 +566,16 @@ pub(crate) fn lseek(ctx: &mut Ctx<'_>, fd: Fd, offset: I64, whence: U32) -> SysR
     if matches!(kind, File::Dev(DevFile::Kmsg)) {
         return Ok(ctx.k.log.seek(id, offset.0, whence.0)?);
     }
+    if whence.0 > SEEK_HOLE {
+        return Err(Errno::EINVAL.into());
+    }
+    // These have no positions but do not mind (noop_llseek).
+    let idle = matches!(
+        kind,
+        File::Epoll(_) | File::EventFd(_) | File::TimerFd(_) | File::SignalFd(_) | File::Inotify(_)
+    );
     if !kind.ops().seekable() {
-        return Err(Errno::ESPIPE.into());
+        return if idle { Ok(0) } else { Err(Errno::ESPIPE.into()) };
     }
     let pos = ctx.file(id).pos;
     let inode = match &kind {

@@ -59,6 +59,9 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
         }
         2 | 10 => {
             let domain = if family == 2 { Domain::Inet } else { Domain::Inet6 };
+            if protocol < 0 {
+                return Err(Errno::EINVAL.into());
+            }
             match (number, protocol) {
                 (SOCK_STREAM, 0 | inet::TCP) => Ok((domain, Kind::Stream, inet::TCP)),
                 (SOCK_DGRAM, 0 | inet::UDP) => Ok((domain, Kind::Dgram, inet::UDP)),
@@ -71,7 +74,8 @@ fn choose(ctx: &mut Ctx<'_>, family: i32, number: i32, protocol: i32) -> Result<
                 (SOCK_RAW, 1..=255) => Ok((domain, Kind::Dgram, protocol)),
                 (SOCK_RAW, _) => Err(Errno::EPROTONOSUPPORT.into()),
                 // ICMP "ping" sockets: allowed to no group by default.
-                (SOCK_DGRAM, 1 | 58) => Err(Errno::EACCES.into()),
+                (SOCK_DGRAM, 1) if domain == Domain::Inet => Err(Errno::EACCES.into()),
+                (SOCK_DGRAM, 58) if domain == Domain::Inet6 => Err(Errno::EACCES.into()),
                 (SOCK_STREAM | SOCK_DGRAM, 132 | 262) => {
                     Err(unsupported(ctx, format!("internet protocol {protocol}"), Errno::EPROTONOSUPPORT))
                 }
@@ -312,7 +316,7 @@ pub(crate) fn getpeername(ctx: &mut Ctx<'_>, sockfd: Fd, addr: Addr, addrlen: Ad
     let socket = ctx.k.net.get(id)?;
     let known = match socket.domain {
         Domain::Netlink => true,
-        _ => socket.state == State::Connected,
+        _ => socket.state == State::Connected && !socket.ended(&ctx.k.net),
     };
     if !known {
         return Err(Errno::ENOTCONN.into());
@@ -330,7 +334,8 @@ pub(crate) fn shutdown(ctx: &mut Ctx<'_>, sockfd: Fd, how: I32) -> SysResult {
     }
     crate::net::flush_held(ctx.k, id);
     let socket = ctx.k.net.get(id)?;
-    let connected = matches!(socket.state, State::Connected);
+    let connected = socket.state == State::Connected && !socket.ended(&ctx.k.net);
+    let datagrams = socket.kind == Kind::Dgram;
     // A listening TCP socket stops listening; UNIX sockets may be shut down in any state.
     if socket.domain != Domain::Unix && !connected {
         if socket.state == State::Listening && how.0 != 1 {
@@ -342,6 +347,10 @@ pub(crate) fn shutdown(ctx: &mut Ctx<'_>, sockfd: Fd, how: I32) -> SysResult {
             }
             crate::net::wake_all(ctx.k, id);
             return Ok(0);
+        }
+        // A datagram socket without a peer is shut all the same (inet_shutdown).
+        if datagrams {
+            shut(ctx.k, id, how.0 != 1, how.0 != 0);
         }
         return Err(Errno::ENOTCONN.into());
     }

@@ -3,9 +3,10 @@
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, DirFd, Fd, I32, Path, U32, U64};
 use crate::ctx::{Ctx, Stop, SysResult};
+use crate::file::File;
 use crate::vfs::perm::{MAY_EXEC, MAY_READ, MAY_WRITE, permission};
 use crate::vfs::stat::{Stat, stat_file, stat_inode};
-use crate::vfs::{Loc, MountFlags, Resolve, SuperKind, resolve, want_write};
+use crate::vfs::{InodeKind, Loc, MountFlags, Resolve, SuperKind, resolve, want_write};
 
 /// `AT_SYMLINK_NOFOLLOW`
 pub(crate) const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
@@ -235,6 +236,18 @@ pub(crate) fn faccessat2(ctx: &mut Ctx<'_>, dirfd: DirFd, path: Path, mode: I32,
     access_common(ctx, dirfd, path, mode.0, bits.0.cast_unsigned())
 }
 
+/// `f_type` of the file system that pipes and the like belong to.
+fn anonymous_magic(ctx: &Ctx<'_>, loc: Loc) -> Option<u64> {
+    let InodeKind::Anon(file) = ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).kind else { return None };
+    match ctx.k.files.get(file)?.kind {
+        File::Pipe(_) => Some(0x5049_5045),
+        File::Socket(_) => Some(0x534f_434b),
+        File::PidFd(_) => Some(0x5049_4446),
+        File::Ns(_) => Some(0x6e73_6673),
+        _ => None,
+    }
+}
+
 /// `struct statfs` of the file system at a place.
 fn statfs_bytes(ctx: &Ctx<'_>, loc: Loc) -> Vec<u8> {
     let sb_id = ctx.k.vfs.inode(ctx.k.vfs.inode_at(loc)).sb;
@@ -270,9 +283,8 @@ fn statfs_bytes(ctx: &Ctx<'_>, loc: Loc) -> Vec<u8> {
         }
     }
     let mut bytes = Vec::with_capacity(120);
-    for word in
-        [sb.magic(), 4096, blocks, free, free, files, files_free, sb.dev, 255, 4096, flags, 0, 0, 0, 0]
-    {
+    let magic = anonymous_magic(ctx, loc).unwrap_or_else(|| sb.magic());
+    for word in [magic, 4096, blocks, free, free, files, files_free, sb.dev, 255, 4096, flags, 0, 0, 0, 0] {
         put64(&mut bytes, word);
     }
     bytes

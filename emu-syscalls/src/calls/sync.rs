@@ -89,10 +89,14 @@ pub(crate) fn fallocate(ctx: &mut Ctx<'_>, fd: Fd, mode: I32, offset: I64, len: 
     }
     let bits = mode.0.cast_unsigned();
     let what = bits & !KEEP_SIZE;
-    if bits & !(KEEP_SIZE | PUNCH_HOLE | COLLAPSE_RANGE | ZERO_RANGE | INSERT_RANGE | UNSHARE_RANGE) != 0
-        || (what == PUNCH_HOLE && bits & KEEP_SIZE == 0)
-        || !matches!(what, 0 | PUNCH_HOLE | COLLAPSE_RANGE | ZERO_RANGE | INSERT_RANGE)
-    {
+    let keeps = bits & KEEP_SIZE != 0;
+    let known = match what {
+        0 | ZERO_RANGE | UNSHARE_RANGE => true,
+        PUNCH_HOLE => keeps,
+        COLLAPSE_RANGE | INSERT_RANGE => !keeps,
+        _ => false,
+    };
+    if !known {
         return Err(Errno::EOPNOTSUPP.into());
     }
     if !ctx.file(id).writable() {
@@ -104,11 +108,11 @@ pub(crate) fn fallocate(ctx: &mut Ctx<'_>, fd: Fd, mode: I32, offset: I64, len: 
         File::Dir(_) => return Err(Errno::EISDIR.into()),
         _ => return Err(Errno::ENODEV.into()),
     };
-    if matches!(what, COLLAPSE_RANGE | INSERT_RANGE) {
+    let end = offset.checked_add(len).filter(|end| *end <= data::MAX_BYTES).ok_or(Errno::EFBIG)?;
+    if matches!(what, COLLAPSE_RANGE | INSERT_RANGE | UNSHARE_RANGE) {
         // As Linux's own file systems in memory.
         return Err(Errno::EOPNOTSUPP.into());
     }
-    let end = offset.checked_add(len).filter(|end| *end <= data::MAX_BYTES).ok_or(Errno::EFBIG)?;
     let held = ctx.k.vfs.inode(inode);
     let (size, seals) = (held.size, held.content().map_or(0, |content| content.seals));
     if what == PUNCH_HOLE && seals & (seal::WRITE | seal::FUTURE_WRITE) != 0 {

@@ -7,6 +7,8 @@ use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
+use crate::arg::Addr;
+use crate::ctx::{Ctx, SysResult};
 use crate::file::{File, FileId, FileOps, Ready};
 use crate::kernel::Kernel;
 use crate::seam::Host;
@@ -88,6 +90,9 @@ impl FileOps for EpollFile {
             }
             k.epolls.watchers.remove(&(item.target, id, *number));
         }
+    }
+    fn ioctl(&self, _ctx: &mut Ctx<'_>, _id: FileId, _request: u32, _arg: Addr) -> SysResult {
+        Err(Errno::EINVAL.into())
     }
     fn describe(&self, _k: &Kernel, _id: FileId) -> String {
         "anon_inode:[eventpoll]".to_owned()

@@ -3,7 +3,7 @@
 use crate::abi::errno::Errno;
 use crate::arena::id;
 use crate::ctx::{Ctx, Stop};
-use crate::file::{FileId, FileOps, Ready};
+use crate::file::{FileId, FileOps, NextRead, Ready};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
@@ -44,8 +44,8 @@ impl FileOps for EventFdFile {
         Ok(value.to_le_bytes().to_vec())
     }
     fn write(&self, ctx: &mut Ctx<'_>, id: FileId, data: &[u8], _pos: u64) -> Result<usize, Stop> {
-        let Some((bytes, _)) = data.split_first_chunk() else { return Err(Errno::EINVAL.into()) };
-        let value = u64::from_le_bytes(*bytes);
+        let Ok(bytes) = data.try_into() else { return Err(Errno::EINVAL.into()) };
+        let value = u64::from_le_bytes(bytes);
         if value == u64::MAX {
             return Err(Errno::EINVAL.into());
         }
@@ -56,6 +56,12 @@ impl FileOps for EventFdFile {
         counter.count += value;
         ctx.k.wake(WaitKey::File(id));
         Ok(8)
+    }
+    fn by_range(&self) -> bool {
+        true
+    }
+    fn next_read(&self, _k: &Kernel) -> NextRead {
+        NextRead::Message
     }
     fn ready(&self, k: &mut Kernel, _host: &mut dyn Host, _id: FileId) -> Ready {
         let count = k.eventfds.get(self.counter).map_or(0, |counter| counter.count);

@@ -8,7 +8,7 @@ use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::file::{FileId, FileOps, Ready, sigio};
+use crate::file::{FileId, FileOps, NextRead, Ready, sigio};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
@@ -267,6 +267,9 @@ impl FileOps for InotifyFile {
             instance.queue.pop_front();
         }
         if out.is_empty() { Err(ctx.block_on(id)) } else { Ok(out) }
+    }
+    fn next_read(&self, _k: &Kernel) -> NextRead {
+        NextRead::Message
     }
     fn ready(&self, k: &mut Kernel, _host: &mut dyn Host, _id: FileId) -> Ready {
         match k.inotifies.instances.get(self.instance) {

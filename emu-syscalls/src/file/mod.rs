@@ -14,6 +14,7 @@ use crate::kernel::Kernel;
 use crate::mm::map::{MapRequest, MapSource};
 use crate::task::wait::{OnSignal, Wait, WaitKey};
 use crate::vfs::Loc;
+use crate::vfs::stat::Owned;
 
 pub mod dev;
 pub mod dir;
@@ -184,6 +185,17 @@ pub struct OpenFile {
     pub quiet: bool,
 }
 
+/// What a read meets user memory with, for when a part of that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextRead {
+    /// As many bytes as there is room for.
+    Bytes,
+    /// So many bytes, or none of them: they stay. 0 if there are none.
+    Piece(usize),
+    /// A message, which is gone even if it cannot be copied.
+    Message,
+}
+
 /// What every kind of file answers. The defaults are those of a file that cannot do it.
 pub(crate) trait FileOps {
     /// Reads at most `max` bytes at `pos` (`None`: no position, or the file's own, which the caller advances).
@@ -195,6 +207,21 @@ pub(crate) trait FileOps {
     fn write(&self, ctx: &mut Ctx<'_>, id: FileId, data: &[u8], pos: u64) -> Result<usize, Stop> {
         let _ = (ctx, id, data, pos);
         Err(Errno::EINVAL.into())
+    }
+    /// How many bytes a write copies from user memory at a time: of a piece with a byte that is not there, nothing is
+    /// written.
+    fn write_piece(&self, k: &Kernel) -> usize {
+        let _ = k;
+        1
+    }
+    /// Whether each range of a vector is a write of its own (a file with no `write_iter`).
+    fn by_range(&self) -> bool {
+        false
+    }
+    /// What a read of a file without positions copies to user memory first.
+    fn next_read(&self, k: &Kernel) -> NextRead {
+        let _ = k;
+        NextRead::Bytes
     }
     /// Whether it has positions (`ESPIPE` otherwise for pread and lseek).
     fn seekable(&self) -> bool {
@@ -228,6 +255,11 @@ pub(crate) trait FileOps {
     fn stat(&self, k: &Kernel, id: FileId) -> crate::vfs::Stat {
         let _ = k;
         crate::vfs::Stat::anonymous(u64::from(id.0), 0o600)
+    }
+    /// Its permission bits and owner, if they can be changed.
+    fn owned<'a>(&self, k: &'a mut Kernel) -> Option<&'a mut Owned> {
+        let _ = k;
+        None
     }
     /// Opens the same thing anew through /proc/PID/fd. `ENXIO` if that cannot be (sockets, eventfd ...).
     fn reopen(&self, ctx: &mut Ctx<'_>, id: FileId, flags: u32) -> Result<File, Stop> {

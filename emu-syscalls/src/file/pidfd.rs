@@ -94,6 +94,9 @@ impl FileOps for PidFdFile {
             }
         }
     }
+    fn stat(&self, _k: &Kernel, _id: FileId) -> crate::vfs::Stat {
+        crate::vfs::Stat::anonymous(3 << 32 | u64::from(self.group.0), 0o700)
+    }
     fn ioctl(&self, ctx: &mut Ctx<'_>, _id: FileId, request: u32, arg: Addr) -> SysResult {
         // _IOWR(0xff, 11, struct pidfd_info), whose size may grow.
         if request & 0xc000_ffff == 0xc000_ff0b {

@@ -9,11 +9,12 @@ use crate::abi::errno::Errno;
 use crate::arena::id;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::file::{File, FileId, FileOps, OpenFile, Ready, flags};
+use crate::file::{File, FileId, FileOps, NextRead, OpenFile, Ready, flags};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::RunState;
 use crate::task::wait::{OnSignal, Wait, WaitKey, Waiter, unpark};
+use crate::vfs::stat::Owned;
 
 id! {
     /// A pipe.
@@ -60,6 +61,8 @@ pub struct Pipe {
     writer_opens: u64,
     /// Key of the inode, for a FIFO.
     fifo: Option<u64>,
+    /// Permission bits and owner.
+    pub owned: Owned,
 }
 
 impl Default for Pipe {
@@ -71,6 +74,7 @@ impl Default for Pipe {
             writers: 0,
             writer_opens: 0,
             fifo: None,
+            owned: Owned { mode: 0o600, uid: 0, gid: 0 },
         }
     }
 }
@@ -321,6 +325,13 @@ impl FileOps for PipeEnd {
         ctx.k.wake(WaitKey::Pipe(self.pipe));
         Ok(done)
     }
+    fn write_piece(&self, _k: &Kernel) -> usize {
+        PIPE_BUF
+    }
+    fn next_read(&self, k: &Kernel) -> NextRead {
+        let first = k.pipes.get(self.pipe).and_then(|pipe| pipe.bufs.front());
+        NextRead::Piece(first.map_or(0, |buf| buf.rest().len()))
+    }
     fn ready(&self, k: &mut Kernel, _host: &mut dyn Host, _id: FileId) -> Ready {
         let mut ready = Ready::empty();
         let Some(pipe) = k.pipes.get(self.pipe) else { return Ready::ERR };
@@ -357,8 +368,14 @@ impl FileOps for PipeEnd {
     fn stat(&self, k: &Kernel, id: FileId) -> crate::vfs::Stat {
         // Both ends are one inode.
         let ino = 1 << 32 | u64::from(self.pipe.0);
-        let _ = (k, id);
-        crate::vfs::Stat::anonymous(ino, crate::vfs::ftype::S_IFIFO | 0o600)
+        let _ = id;
+        match k.pipes.get(self.pipe) {
+            Some(pipe) => crate::vfs::Stat::owned(ino, crate::vfs::ftype::S_IFIFO, pipe.owned),
+            None => crate::vfs::Stat::anonymous(ino, crate::vfs::ftype::S_IFIFO),
+        }
+    }
+    fn owned<'a>(&self, k: &'a mut Kernel) -> Option<&'a mut Owned> {
+        k.pipes.get_mut(self.pipe).map(|pipe| &mut pipe.owned)
     }
     fn reopen(&self, ctx: &mut Ctx<'_>, _id: FileId, open_flags: u32) -> Result<File, Stop> {
         let (reads, writes) = match open_flags & flags::O_ACCMODE {

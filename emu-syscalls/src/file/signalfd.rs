@@ -4,7 +4,7 @@
 
 use crate::abi::errno::Errno;
 use crate::ctx::{Ctx, Stop};
-use crate::file::{FileId, FileOps, Ready, flags};
+use crate::file::{FileId, FileOps, NextRead, Ready, flags};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::deliver::dequeue;
@@ -78,6 +78,9 @@ impl FileOps for SignalFdFile {
         }
         let key = WaitKey::Signal(ctx.task().group);
         Err(Stop::Block(Wait::any(vec![key], None, OnSignal::Restart)))
+    }
+    fn next_read(&self, _k: &Kernel) -> NextRead {
+        NextRead::Message
     }
     fn ready(&self, k: &mut Kernel, _host: &mut dyn Host, _id: FileId) -> Ready {
         let Some(task) = k.sched.current.and_then(|tid| k.tasks.get(tid)) else { return Ready::empty() };

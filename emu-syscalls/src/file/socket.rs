@@ -3,16 +3,17 @@
 use crate::abi::errno::Errno;
 use crate::arg::{Addr, DirFd};
 use crate::ctx::{Ctx, Stop, SysResult};
-use crate::file::{FileId, FileOps, Ready, flags};
+use crate::file::{FileId, FileOps, NextRead, Ready, flags};
 use crate::kernel::Kernel;
 use crate::net::control::Outgoing;
 use crate::net::netlink::{LO_FLAGS, LO_MTU};
 use crate::net::transfer::{Take, recv_some, send_some, waits};
-use crate::net::{Domain, Kind, SocketId, State, inet, unix};
+use crate::net::{Domain, Kind, Socket, SocketId, State, inet, unix};
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
 use crate::vfs::ops::{Making, create_new};
 use crate::vfs::perm::{MAY_WRITE, permission};
+use crate::vfs::stat::Owned;
 use crate::vfs::walk::{Resolve, resolve, resolve_parent};
 use crate::vfs::{InodeId, InodeKind};
 
@@ -25,6 +26,9 @@ pub struct SocketFile {
 
 impl FileOps for SocketFile {
     fn read(&self, ctx: &mut Ctx<'_>, id: FileId, max: usize, _pos: u64) -> Result<Vec<u8>, Stop> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
         let nonblock = ctx.file(id).flags & flags::O_NONBLOCK != 0;
         let wait = waits(ctx, self.socket, nonblock, false)?;
         let received = recv_some(ctx, self.socket, max, Take::Consume, wait)?;
@@ -43,6 +47,12 @@ impl FileOps for SocketFile {
             crate::task::signal::send_sigpipe(ctx.k, ctx.tid);
         }
         sent
+    }
+    fn write_piece(&self, k: &Kernel) -> usize {
+        k.net.get(self.socket).map_or(1, Socket::write_piece)
+    }
+    fn next_read(&self, k: &Kernel) -> NextRead {
+        k.net.get(self.socket).map_or(NextRead::Message, Socket::next_read)
     }
     fn ready(&self, k: &mut Kernel, _host: &mut dyn Host, _id: FileId) -> Ready {
         let Some(socket) = k.net.sockets.get(self.socket) else { return Ready::ERR | Ready::HUP };
@@ -91,6 +101,8 @@ impl FileOps for SocketFile {
                 let peer = socket.peer.and_then(|peer| ctx.k.net.sockets.get(peer));
                 if socket.domain == Domain::Unix { peer.map_or(0, |peer| peer.queued) } else { 0 }
             }
+            // SIOCOUTQNSD
+            0x894b if socket.is_tcp() => 0,
             SIOCATMARK if socket.kind != Kind::Stream => return Err(Errno::ENOTTY.into()),
             SIOCATMARK if socket.state == State::Listening => return Err(Errno::EINVAL.into()),
             SIOCATMARK => usize::from(socket.at_mark()),
@@ -104,9 +116,15 @@ impl FileOps for SocketFile {
         crate::net::close(k, self.socket);
         crate::net::collect_garbage(k);
     }
-    fn stat(&self, _k: &Kernel, _id: FileId) -> crate::vfs::Stat {
+    fn stat(&self, k: &Kernel, _id: FileId) -> crate::vfs::Stat {
         let ino = 2 << 32 | u64::from(self.socket.0);
-        crate::vfs::Stat::anonymous(ino, crate::vfs::ftype::S_IFSOCK | 0o777)
+        match k.net.sockets.get(self.socket) {
+            Some(socket) => crate::vfs::Stat::owned(ino, crate::vfs::ftype::S_IFSOCK, socket.owned),
+            None => crate::vfs::Stat::anonymous(ino, crate::vfs::ftype::S_IFSOCK),
+        }
+    }
+    fn owned<'a>(&self, k: &'a mut Kernel) -> Option<&'a mut Owned> {
+        k.net.sockets.get_mut(self.socket).map(|socket| &mut socket.owned)
     }
     fn describe(&self, _k: &Kernel, _id: FileId) -> String {
         format!("socket:[{}]", self.socket.0)
@@ -217,8 +235,8 @@ fn set_flags(ctx: &mut Ctx<'_>, arg: Addr) -> SysResult {
 }
 
 /// Makes the inode that a UNIX socket is bound to. `EADDRINUSE` if the name exists.
-pub(crate) fn make_inode(ctx: &mut Ctx<'_>, path: &[u8]) -> Result<InodeId, Stop> {
-    let mode = 0o777 & !ctx.umask();
+pub(crate) fn make_inode(ctx: &mut Ctx<'_>, id: SocketId, path: &[u8]) -> Result<InodeId, Stop> {
+    let mode = ctx.k.net.get(id)?.owned.mode;
     let parent = resolve_parent(ctx, DirFd::CWD, path)?;
     let loc = create_new(ctx, &parent, Making::Socket, mode).map_err(|errno| match errno {
         Errno::EEXIST => Errno::EADDRINUSE,

@@ -7,7 +7,7 @@ use emu_core::persist;
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
 use crate::ctx::{Ctx, Stop};
-use crate::file::{FileId, FileOps, Ready};
+use crate::file::{FileId, FileOps, NextRead, Ready};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
@@ -109,6 +109,9 @@ impl FileOps for TimerFdFile {
         }
         let ticks = std::mem::take(&mut timer.ticks);
         Ok(ticks.to_le_bytes().to_vec())
+    }
+    fn next_read(&self, _k: &Kernel) -> NextRead {
+        NextRead::Message
     }
     fn ready(&self, k: &mut Kernel, host: &mut dyn Host, _id: FileId) -> Ready {
         let now = k.time.monotonic(host, k.retired);

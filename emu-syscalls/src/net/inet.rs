@@ -90,7 +90,9 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, ip: IpAddr, port: u16) -> Re
     if socket.is_raw() {
         return bind_raw(ctx, id, ip);
     }
-    let group = ip.is_multicast() && socket.kind == Kind::Dgram;
+    // An address of many may be bound to, though no connection comes of it.
+    let many = ip.is_multicast() && (ip.is_ipv4() || socket.kind == Kind::Dgram);
+    let group = many || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
     if !is_local(ip) && !group {
         return Err(Errno::EADDRNOTAVAIL.into());
     }
@@ -275,6 +277,9 @@ pub(crate) fn connect(
 ) -> Result<(), Stop> {
     let socket = ctx.k.net.get(id)?;
     if socket.kind == Kind::Dgram {
+        if ip == IpAddr::V4(Ipv4Addr::BROADCAST) && !socket.opts.broadcast {
+            return Err(Errno::EACCES.into());
+        }
         let (to, from) = route(&ctx.k.net, socket, ip, Outgoing::default())?;
         autobind(ctx.k, id)?;
         let socket = ctx.k.net.get_mut(id)?;
@@ -298,9 +303,14 @@ pub(crate) fn connect(
         State::Connecting(_) if wait.nonblock => return Err(Errno::EALREADY.into()),
         State::Connecting(_) => return Err(pending(ctx, id, wait)),
     }
-    if let Some(error) = ctx.k.net.get_mut(id)?.take_error() {
-        ctx.k.net.get_mut(id)?.connect_in_progress = false;
+    let socket = ctx.k.net.get_mut(id)?;
+    let refused = std::mem::take(&mut socket.connect_in_progress);
+    if let Some(error) = socket.take_error() {
         return Err(error.into());
+    }
+    if refused {
+        // Somebody took the error before it could be told here.
+        return Err(Errno::ECONNABORTED.into());
     }
     let (to, from) = route(&ctx.k.net, ctx.k.net.get(id)?, ip, Outgoing::default())?;
     autobind(ctx.k, id)?;

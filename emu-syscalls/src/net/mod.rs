@@ -12,16 +12,18 @@ use emu_core::persist;
 
 use crate::abi::errno::Errno;
 use crate::arena::{Arena, id};
-use crate::file::{File, FileId};
+use crate::file::{File, FileId, NextRead};
 use crate::kernel::{Kernel, Network};
 use crate::task::wait::WaitKey;
 use crate::vfs::InodeId;
+use crate::vfs::stat::Owned;
 
 pub mod addr;
 pub mod control;
 pub mod diag;
 pub mod errqueue;
 pub mod inet;
+mod kept;
 pub mod multicast;
 pub mod netlink;
 pub mod option;
@@ -174,6 +176,8 @@ pub struct Socket {
     pub accept_queue: persist::Vector<SocketId>,
     /// Sockets that wait for room in the backlog.
     pub waiting: persist::Vector<SocketId>,
+    /// Permission bits and owner.
+    pub owned: Owned,
     /// Credentials of the one who made it (or listens).
     pub owner: Ucred,
     /// Credentials of the peer when the connection was made.
@@ -230,6 +234,7 @@ impl Socket {
             protocol,
             state: State::Unconnected,
             connect_in_progress: false,
+            owned: Owned { mode: 0o777, uid: owner.uid, gid: owner.gid },
             local: None,
             fixed_addr: false,
             fixed_port: false,
@@ -305,6 +310,38 @@ impl Socket {
         let plain = |message: &&Message| self.inline_urgent() || message.urgent == Urgent::No;
         let pieces = self.queue.iter().take(take).skip(passed).take_while(plain);
         pieces.map(|message| message.data.len() - message.start).sum()
+    }
+    /// How many bytes a send copies from user memory at a time: a datagram whole, a stream a buffer's worth.
+    pub(crate) fn write_piece(&self) -> usize {
+        if self.is_stream() { 32 << 10 } else { usize::MAX }
+    }
+    /// Which message a look that begins so many bytes behind the front of the queue meets, and where in its data.
+    pub(crate) fn look_at(&self, mut behind: usize) -> Option<(usize, usize)> {
+        for (index, message) in self.queue.iter().enumerate() {
+            let len = message.data.len() - message.start;
+            if behind < len || behind == 0 {
+                return Some((index, message.start + behind));
+            }
+            behind -= len;
+        }
+        None
+    }
+    /// Whether each side of a TCP connection said that it sends no more: this one, the other one.
+    pub(crate) fn fins(&self, net: &Net) -> (bool, bool) {
+        let other = self.peer.and_then(|peer| net.sockets.get(peer));
+        (self.shut_write, other.is_none_or(|other| other.shut_write))
+    }
+    /// Whether it is a TCP connection that both sides ended: for Linux it is closed.
+    pub(crate) fn ended(&self, net: &Net) -> bool {
+        self.is_tcp() && self.state == State::Connected && self.fins(net) == (true, true)
+    }
+    /// What a read copies to user memory first: of a stream what came in one piece, which stays if it cannot be copied.
+    pub(crate) fn next_read(&self) -> NextRead {
+        if !self.is_stream() {
+            return NextRead::Message;
+        }
+        let first = self.queue.front().filter(|_| self.has_input());
+        NextRead::Piece(first.map_or(0, |message| message.data.len() - message.start))
     }
     /// Whether it is a raw internet socket.
     #[must_use]

@@ -13,35 +13,26 @@ use std::net::{IpAddr, Ipv4Addr};
 use crate::net::addr::format;
 use crate::net::control::Outgoing;
 use crate::net::errqueue::{IP_RECVERR, IPV6_RECVERR};
-use crate::net::multicast;
-use crate::net::{Domain, Kind, Socket, SocketId, State};
+use crate::net::kept::{IP, IPV6, NETLINK, SOCKET, TCP, UDP};
+use crate::net::{Domain, Kind, Net, Socket, SocketId, State};
+use crate::net::{kept, multicast};
+use crate::task::{GroupId, TaskId};
 
-/// SOL_SOCKET
-const SOCKET: i32 = 1;
-/// SOL_IP
-const IP: i32 = 0;
-/// SOL_TCP
-const TCP: i32 = 6;
-/// SOL_UDP
-const UDP: i32 = 17;
 /// SOL_UDPLITE
 const UDPLITE: i32 = 136;
+const TCP_CONGESTION: i32 = 13;
 const UDP_CORK: i32 = 1;
 const UDP_SEGMENT: i32 = 103;
 /// UDPLITE_SEND_CSCOV
 const SEND_COVERAGE: i32 = 10;
 /// UDPLITE_RECV_CSCOV
 const RECV_COVERAGE: i32 = 11;
-/// SOL_IPV6
-const IPV6: i32 = 41;
 /// SOL_RAW
 const RAW: i32 = 255;
 /// SOL_ICMPV6
 const ICMPV6: i32 = 58;
-/// SOL_NETLINK
-const NETLINK: i32 = 270;
 /// Largest buffer that may be asked for (/proc/sys/net/core/wmem_max); Linux gives twice as much.
-const BUFFER_MAX: i32 = 212_992;
+const BUFFER_MAX: u32 = 212_992;
 
 /// Numbers of SOL_SOCKET (include/uapi/asm-generic/socket.h).
 mod so {
@@ -69,9 +60,14 @@ mod so {
     pub(super) const TIMESTAMPNS: i32 = 35;
     pub(super) const PROTOCOL: i32 = 38;
     pub(super) const DOMAIN: i32 = 39;
+    pub(super) const PEEK_OFF: i32 = 42;
+    pub(super) const PASSPIDFD: i32 = 76;
+    pub(super) const PEERPIDFD: i32 = 77;
+    pub(super) const MEMINFO: i32 = 55;
     pub(super) const COOKIE: i32 = 57;
     pub(super) const PEERGROUPS: i32 = 59;
     pub(super) const ZEROCOPY: i32 = 60;
+    pub(super) const NETNS_COOKIE: i32 = 71;
     pub(super) const RCVTIMEO_NEW: i32 = 66;
     pub(super) const SNDTIMEO_NEW: i32 = 67;
 }
@@ -140,13 +136,37 @@ impl Options {
     pub fn stored(&self, level: i32, name: i32) -> i32 {
         match self.stored.get(&(level, name)) {
             Some(value) => *value,
-            None => stored_default(level, name).unwrap_or(0),
+            None => kept::row(level, name).map_or(0, |(first, _)| first),
         }
     }
     /// Whether ends of MSG_ZEROCOPY are reported (SO_ZEROCOPY).
     #[must_use]
     pub fn zerocopy(&self) -> bool {
         self.stored(SOCKET, so::ZEROCOPY) != 0
+    }
+    /// How far behind the front of the queue a look begins (SO_PEEK_OFF), if looks move at all.
+    #[must_use]
+    pub fn peek_off(&self) -> Option<usize> {
+        usize::try_from(self.stored(SOCKET, so::PEEK_OFF)).ok()
+    }
+    /// Moves it, if looks move.
+    pub fn move_peek_off(&mut self, to: impl FnOnce(usize) -> usize) {
+        if let Some(now) = self.peek_off() {
+            let to = i32::try_from(to(now)).unwrap_or(i32::MAX);
+            self.stored.insert((SOCKET, so::PEEK_OFF), to);
+        }
+    }
+    /// Whether a pidfd of the sender is asked for (SO_PASSPIDFD).
+    #[must_use]
+    pub fn passpidfd(&self) -> bool {
+        self.stored(SOCKET, so::PASSPIDFD) != 0
+    }
+    /// What a connection takes over from the UNIX socket that listened.
+    pub fn inherit(&mut self, listener: &Options) {
+        self.passcred = listener.passcred;
+        if let Some(value) = listener.stored.get(&(SOCKET, so::PASSPIDFD)) {
+            self.stored.insert((SOCKET, so::PASSPIDFD), *value);
+        }
     }
     /// Whether sends are held back until told otherwise (UDP_CORK).
     #[must_use]
@@ -209,74 +229,13 @@ impl Options {
     }
 }
 
-/// Options that are stored, with the value they have at first; `None` for one that we do not know.
-fn stored_default(level: i32, name: i32) -> Option<i32> {
-    Some(match (level, name) {
-        // SO_DEBUG, DONTROUTE, KEEPALIVE, OOBINLINE, NO_CHECK, PRIORITY, BSDCOMPAT
-        (SOCKET, 1 | 5 | 9 | 10 | 11 | 12 | 14) => 0,
-        // SO_RCVLOWAT
-        (SOCKET, 18) => 1,
-        // SO_PASSSEC, MARK, RXQ_OVFL, WIFI_STATUS, NOFCS, LOCK_FILTER, SELECT_ERR_QUEUE, BUSY_POLL, ZEROCOPY
-        // SO_TIMESTAMP, TIMESTAMPNS
-        (SOCKET, 29 | 35) => 0,
-        (SOCKET, 34 | 36 | 40 | 41 | 43 | 44 | 45 | 46 | 60) => 0,
-        // SO_INCOMING_CPU
-        (SOCKET, 49) => -1,
-        // IP_TOS, HDRINCL, OPTIONS, PKTINFO, RECVERR, RECVTTL, RECVTOS, FREEBIND, TRANSPARENT, RECVORIGDSTADDR,
-        // BIND_ADDRESS_NO_PORT
-        (IP, 1 | 3 | 4 | 8 | 11 | 12 | 13 | 15 | 19 | 20 | 24) => 0,
-        // IP_MULTICAST_ALL, IPV6_MULTICAST_ALL
-        (IP, 49) | (IPV6, 29) => 1,
-        // IPV6_CHECKSUM
-        (IPV6, 7) => -1,
-        // IPV6_RECVPKTINFO, RECVHOPLIMIT, RECVTCLASS
-        (IPV6, 49 | 51 | 66) => 0,
-        // IP_TTL
-        (IP, 2) => 64,
-        // IP_MTU_DISCOVER, MTU
-        (IP, 10) => 1,
-        (IP, 14) => 65_536,
-        // IP_MULTICAST_TTL, MULTICAST_LOOP
-        (IP, 33 | 34) => 1,
-        // IPV6_UNICAST_HOPS, MULTICAST_HOPS, MULTICAST_LOOP
-        (IPV6, 16) => 64,
-        (IPV6, 18 | 19) => 1,
-        // IPV6_MTU_DISCOVER, MTU, RECVERR, DONTFRAG, TCLASS, AUTOFLOWLABEL, ADDR_PREFERENCES, FREEBIND
-        (IPV6, 23) => 1,
-        (IPV6, 24) => 65_536,
-        (IPV6, 25 | 62 | 67 | 70 | 72 | 78) => 0,
-        // TCP_NODELAY, CORK
-        (TCP, 1 | 3) => 0,
-        // TCP_MAXSEG, KEEPIDLE, KEEPINTVL, KEEPCNT, SYNCNT, LINGER2
-        (TCP, 2) => 65_483,
-        (TCP, 4) => 7200,
-        (TCP, 5) => 75,
-        (TCP, 6) => 9,
-        (TCP, 7) => 6,
-        (TCP, 8) => 60,
-        // TCP_DEFER_ACCEPT, WINDOW_CLAMP, USER_TIMEOUT, FASTOPEN, TIMESTAMP, NOTSENT_LOWAT, SAVE_SYN,
-        // FASTOPEN_CONNECT, INQ
-        (TCP, 9 | 10 | 18 | 23 | 24 | 25 | 27 | 30 | 36) => 0,
-        // TCP_QUICKACK
-        (TCP, 12) => 1,
-        // ... and UDP_GRO, which makes nothing of datagrams that were never one
-        (UDP, UDP_CORK | SEND_COVERAGE | RECV_COVERAGE | UDP_SEGMENT | 104) => 0,
-        // NETLINK_PKTINFO, BROADCAST_ERROR, NO_ENOBUFS, CAP_ACK, EXT_ACK, GET_STRICT_CHK
-        (NETLINK, 3 | 4 | 5 | 10 | 11 | 12) => 0,
-        _ => return None,
-    })
-}
-
 /// Options that can be set, but whose effect is missing: what each would do.
 fn without_effect(level: i32, name: i32) -> Option<&'static str> {
     Some(match (level, name) {
         (SOCKET, 26 | 50 | 51 | 52) => "SO_ATTACH_FILTER: packet filters",
         (SOCKET, 37 | 63 | 64 | 65) => "SO_TIMESTAMPING and the 64-bit forms of SO_TIMESTAMP",
-        (SOCKET, 42) => "SO_PEEK_OFF",
-        (SOCKET, 76) => "SO_PASSPIDFD",
-        (IP, 6 | 7) => "IP options of what arrives",
         (IP | IPV6, 37..=41 | 43 | 44 | 46..=48) => "multicast from chosen sources",
-        (IPV6, 53 | 54 | 55 | 57) => "extension headers of IPv6",
+        (IPV6, 54 | 55 | 57 | 59) => "extension headers of IPv6",
         (NETLINK, 1 | 2) => "netlink groups",
         _ => return None,
     })
@@ -340,10 +299,12 @@ pub(crate) fn set(
     let level = common_level(socket, level, name)?;
     check_level(socket, level)?;
     let copies = socket.is_inet() && !socket.is_raw();
+    let (inet, tcp, local) = (socket.is_inet(), socket.is_tcp(), socket.domain == Domain::Unix);
+    let netlink = socket.domain == Domain::Netlink;
     match (level, name) {
         (SOCKET, so::BINDTODEVICE) => return bind_to_device(ctx, value, len),
         // TCP_CONGESTION, TCP_ULP
-        (TCP, 13) => return set_congestion(ctx, value, len),
+        (TCP, TCP_CONGESTION) => return set_congestion(ctx, id, value, len),
         (TCP, 31) => return Err(Errno::ENOENT.into()),
         (RAW | ICMPV6, 1) => return set_filter(ctx, id, value, len),
         _ if multicast::is_option(level, name) => return multicast::set(ctx, id, level, name, value, len),
@@ -352,17 +313,27 @@ pub(crate) fn set(
     if let Some(what) = without_effect(level, name) {
         return Err(Stop::Unsupported(what));
     }
-    let small = matches!(level, IP | IPV6) && (1..4).contains(&len);
-    if len < 4 && !small {
-        return Err(Errno::EINVAL.into());
+    let kept = kept::row(level, name);
+    let raw = socket.is_raw();
+    if matches!((level, name), (IP, 3) | (IPV6, 7)) && !raw {
+        return Err(Errno::ENOPROTOOPT.into());
     }
-    let number = if small {
-        let mut byte = [0];
-        ctx.read_user(value, &mut byte)?;
-        i32::from(byte[0])
-    } else {
-        ctx.read_u32(value)?.cast_signed()
+    // IP_TTL, FREEBIND, TRANSPARENT, MINTTL, MULTICAST_TTL, MULTICAST_LOOP, MULTICAST_ALL, UNICAST_IF, LOCAL_PORT_RANGE
+    let needs_length = matches!(name, 2 | 15 | 19 | 21 | 33 | 34 | 49 | 50 | 51);
+    let number = match (level, len) {
+        (IP, _) if kept.is_none() => return Err(unknown(ctx, level, name)),
+        (IP, 0) if !needs_length => 0,
+        (IP, 1..=3) if !matches!(name, 50 | 51) => {
+            let mut byte = [0];
+            ctx.read_user(value, &mut byte)?;
+            i32::from(byte[0])
+        }
+        // IPV6_DONTFRAG, AUTOFLOWLABEL, RECVFRAGSIZE
+        (IPV6, 0..=3) if matches!(name, 62 | 70 | 77) => 0,
+        (_, 0..=3) => return Err(Errno::EINVAL.into()),
+        _ => ctx.read_u32(value)?.cast_signed(),
     };
+    may_set(ctx, level, name, number)?;
     let pair =
         if len >= 8 { Some((ctx.read_u32(value.at(4))?.cast_signed(), ctx.read_u64(value)?)) } else { None };
     let timeout = match (level, name) {
@@ -380,16 +351,27 @@ pub(crate) fn set(
         socket.errors.clear();
     }
     let opts = &mut socket.opts;
+    let forced = matches!(name, so::SNDBUFFORCE | so::RCVBUFFORCE);
+    let asked = if forced { number.max(0) } else { number };
     match (level, name) {
         (SOCKET, so::REUSEADDR) => opts.reuseaddr = on,
+        (SOCKET, so::REUSEPORT) if on && !inet => return Err(Errno::EOPNOTSUPP.into()),
         (SOCKET, so::REUSEPORT) => opts.reuseport = on,
+        // SO_LOCK_FILTER cannot be taken back.
+        (SOCKET, 44) if !on && opts.stored(SOCKET, 44) != 0 => return Err(Errno::EPERM.into()),
+        (SOCKET, so::PEEK_OFF) if netlink => return Err(Errno::EOPNOTSUPP.into()),
+        (SOCKET, so::PASSPIDFD) if !local => return Err(Errno::EOPNOTSUPP.into()),
+        // SO_TXREHASH
+        (SOCKET, 74) if local => return Err(Errno::EOPNOTSUPP.into()),
         (SOCKET, so::BROADCAST) => opts.broadcast = on,
         (SOCKET, so::PASSCRED) => opts.passcred = on,
         (SOCKET, so::SNDBUF | so::SNDBUFFORCE) => {
-            opts.sndbuf = buffer(number, 4608);
+            opts.sndbuf = buffer(asked, 4608);
             opts.sndbuf_fixed = true;
         }
-        (SOCKET, so::RCVBUF | so::RCVBUFFORCE) => opts.rcvbuf = buffer(number, 2304),
+        (SOCKET, so::RCVBUF | so::RCVBUFFORCE) => {
+            opts.rcvbuf = buffer(asked, 2304);
+        }
         (SOCKET, so::LINGER) => {
             let (seconds, _) = pair.ok_or(Errno::EINVAL)?;
             opts.linger = (i32::from(on), seconds);
@@ -405,9 +387,9 @@ pub(crate) fn set(
             | so::ACCEPTCONN
             | so::PROTOCOL
             | so::DOMAIN
+            | so::MEMINFO
             | so::COOKIE,
         ) => return Err(Errno::ENOPROTOOPT.into()),
-        (UDP, UDP_SEGMENT) if !(0..=0xffff).contains(&number) => return Err(Errno::EINVAL.into()),
         (SOCKET, so::ZEROCOPY) if !copies => return Err(Errno::EOPNOTSUPP.into()),
         (SOCKET, so::ZEROCOPY) if !(0..=1).contains(&number) => return Err(Errno::EINVAL.into()),
         (UDP, SEND_COVERAGE | RECV_COVERAGE) => {
@@ -433,6 +415,9 @@ pub(crate) fn set(
             }
             socket.domain = Domain::Inet;
         }
+        // IPV6_MTU
+        (IPV6, 24) if number == 0 || number >= 1280 => {}
+        (IPV6, 24) => return Err(Errno::EINVAL.into()),
         // IPV6_V6ONLY
         (IPV6, 26) => {
             if bound {
@@ -440,19 +425,19 @@ pub(crate) fn set(
             }
             opts.v6only = on;
         }
-        _ if stored_default(level, name).is_some() => {
-            let flag = matches!(
-                (level, name),
-                (SOCKET, 1 | 5 | 9 | 10 | 29 | 35)
-                    | (IP, 3 | 8 | 11 | 12 | 13 | 20)
-                    | (IPV6, 25 | 49 | 51 | 66)
-                    | (TCP, 1 | 3)
-            );
+        // SO_CNX_ADVICE: there is no route to look for anew.
+        (SOCKET, 53) => {}
+        _ if kept.is_some() => {
+            let Some((first, takes)) = kept else { return Ok(0) };
+            let now = opts.stored(level, name);
+            let number = takes.take(number, now, first)?;
             // One form of the time of arrival replaces the other.
             if level == SOCKET && matches!(name, so::TIMESTAMP | so::TIMESTAMPNS) && on {
                 opts.stored.remove(&(SOCKET, so::TIMESTAMP + so::TIMESTAMPNS - name));
             }
-            opts.stored.insert((level, name), if flag { i32::from(on) } else { number });
+            // The two bits of congestion are TCP's own.
+            let number = if (level, name) == (IP, 1) && tcp { number & !3 } else { number };
+            opts.stored.insert((level, name), number);
         }
         _ => return Err(unknown(ctx, level, name)),
     }
@@ -462,8 +447,28 @@ pub(crate) fn set(
     Ok(0)
 }
 
+/// Bytes of a buffer of the size that was asked for; a negative one is as good as a huge one.
 fn buffer(asked: i32, least: usize) -> usize {
-    usize::try_from(asked.clamp(0, BUFFER_MAX) * 2).unwrap_or(0).max(least)
+    usize::try_from(asked.cast_unsigned().min(BUFFER_MAX) * 2).unwrap_or(0).max(least)
+}
+
+/// What privileges an option needs.
+fn may_set(ctx: &Ctx<'_>, level: i32, name: i32, value: i32) -> Result<(), Errno> {
+    const CAP_NET_ADMIN: u64 = 1 << 12;
+    const CAP_NET_RAW: u64 = 1 << 13;
+    let caps = ctx.task().creds.cap_effective;
+    let (admin, either) = (caps & CAP_NET_ADMIN != 0, caps & (CAP_NET_ADMIN | CAP_NET_RAW) != 0);
+    match (level, name) {
+        // SO_DEBUG
+        (SOCKET, 1) if value != 0 && !admin => Err(Errno::EACCES),
+        (SOCKET, so::SNDBUFFORCE | so::RCVBUFFORCE) if !admin => Err(Errno::EPERM),
+        // SO_PRIORITY, MARK, BUSY_POLL, PREFER_BUSY_POLL; IP_TRANSPARENT, IPV6_TRANSPARENT
+        (SOCKET, 12) if !(0..=6).contains(&value) && !either => Err(Errno::EPERM),
+        (SOCKET, 36) if !either => Err(Errno::EPERM),
+        (SOCKET, 46 | 69) if value > 0 && !admin => Err(Errno::EPERM),
+        (IP, 19) | (IPV6, 75) if value != 0 && !either => Err(Errno::EPERM),
+        _ => Ok(()),
+    }
 }
 
 fn read_timeval(ctx: &mut Ctx<'_>, at: Addr) -> Result<u64, Errno> {
@@ -506,9 +511,18 @@ fn set_filter(ctx: &mut Ctx<'_>, id: SocketId, value: Addr, len: usize) -> SysRe
     Ok(0)
 }
 
-fn set_congestion(ctx: &mut Ctx<'_>, value: Addr, len: usize) -> SysResult {
+/// Ways to control congestion that there are, though on loopback there never is any.
+const CONGESTION: [&[u8; 16]; 2] = [b"cubic\0\0\0\0\0\0\0\0\0\0\0", b"reno\0\0\0\0\0\0\0\0\0\0\0\0"];
+
+fn set_congestion(ctx: &mut Ctx<'_>, id: SocketId, value: Addr, len: usize) -> SysResult {
+    if len == 0 {
+        return Err(Errno::EINVAL.into());
+    }
     let name = read_name(ctx, value, len)?;
-    if name == b"cubic" || name == b"reno" { Ok(0) } else { Err(Errno::ENOENT.into()) }
+    let known = CONGESTION.iter().position(|known| known.split(|byte| *byte == 0).next() == Some(&name[..]));
+    let known = known.and_then(|index| i32::try_from(index).ok()).ok_or(Errno::ENOENT)?;
+    ctx.k.net.get_mut(id)?.opts.stored.insert((TCP, TCP_CONGESTION), known);
+    Ok(0)
 }
 
 /// `getsockopt(2)`
@@ -545,12 +559,54 @@ pub(crate) fn get(
             if socket.state != State::Connected {
                 return Err(Errno::ENOTCONN.into());
             }
-            format(socket.domain, socket.remote.as_ref())
+            let name = format(socket.domain, socket.remote.as_ref());
+            if room > name.len() {
+                return Err(Errno::EINVAL.into());
+            }
+            name
         }
-        (SOCKET, so::BINDTODEVICE) => Vec::new(),
+        // SO_BINDTODEVICE, GET_FILTER; IP_OPTIONS; IPV6_2292PKTOPTIONS, HOPOPTS, RTHDRDSTOPTS, RTHDR, DSTOPTS;
+        // TCP_SAVED_SYN, ULP, FASTOPEN_KEY: there are none.
+        (SOCKET, so::BINDTODEVICE | 26) | (IP, 4) | (IPV6, 6 | 54 | 55 | 57 | 59) | (TCP, 28 | 31 | 33) => {
+            Vec::new()
+        }
+        // SO_TIMESTAMPING in both forms: flags, and no clock.
+        (SOCKET, 37 | 65) => vec![0; 8],
+        // SO_TXTIME
+        (SOCKET, 61) => vec![0; 8],
+        // SO_MAX_PACING_RATE
+        (SOCKET, 47) => {
+            let rate = i64::from(socket.opts.stored(SOCKET, 47));
+            if room >= 8 { rate.to_le_bytes().to_vec() } else { rate.to_le_bytes()[..4].to_vec() }
+        }
+        (SOCKET, so::MEMINFO) => {
+            let opts = &socket.opts;
+            let words = [socket.queued, opts.rcvbuf, 0, opts.sndbuf, 0, 0, 0, 0, 0];
+            words.iter().flat_map(|word| u32::try_from(*word).unwrap_or(u32::MAX).to_le_bytes()).collect()
+        }
+        (SOCKET, so::NETNS_COOKIE) if room != 8 => return Err(Errno::EINVAL.into()),
+        (SOCKET, so::NETNS_COOKIE) => 1u64.to_le_bytes().to_vec(),
+        (SOCKET, 73) => vec![0; 4],
+        (SOCKET, 74) if socket.domain == Domain::Unix => return Err(Errno::EOPNOTSUPP.into()),
         (SOCKET, so::COOKIE) => u64::from(id.0).to_le_bytes().to_vec(),
         (SOCKET, so::PEERSEC) => return Err(Errno::ENOPROTOOPT.into()),
-        (SOCKET, so::PEERGROUPS) if socket.peer_creds.is_none() => return Err(Errno::ENODATA.into()),
+        (SOCKET, so::PEERGROUPS | so::PEERPIDFD) if socket.peer_creds.is_none() => {
+            return Err(Errno::ENODATA.into());
+        }
+        (SOCKET, so::PEERGROUPS) => {
+            let groups = peer_groups(ctx, id)?;
+            let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_le_bytes()).collect();
+            if bytes.len() > room {
+                ctx.write_u32(len, u32::try_from(bytes.len()).unwrap_or(0))?;
+                return Err(Errno::ERANGE.into());
+            }
+            bytes
+        }
+        (SOCKET, so::PEERPIDFD) => {
+            let pid = socket.peer_creds.map_or(0, |creds| creds.pid);
+            let fd = crate::calls::pidfd::install(ctx, GroupId(pid))?;
+            fd.0.to_le_bytes().to_vec()
+        }
         (RAW | ICMPV6, 1) => {
             let words = if level == RAW { 1 } else { 8 };
             let word = |at: usize| socket.opts.filter.get(at).copied().unwrap_or(0);
@@ -558,8 +614,8 @@ pub(crate) fn get(
         }
         (IP, 32) => socket.opts.multicast_from.octets().to_vec(),
         (IPV6, 17) => i32::from(socket.opts.multicast_lo).to_le_bytes().to_vec(),
-        (TCP, 11) => tcp_info(socket.state),
-        (TCP, 13) => b"cubic\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
+        (TCP, 11) => tcp_info(socket, &ctx.k.net),
+        (TCP, TCP_CONGESTION) => CONGESTION[usize::from(socket.opts.stored(TCP, 13) != 0)].to_vec(),
         _ => match number(ctx, id, level, name)? {
             Some(number) => number.to_le_bytes().to_vec(),
             None => return Err(unknown(ctx, level, name)),
@@ -569,6 +625,12 @@ pub(crate) fn get(
     ctx.write_user(value, &bytes[..take])?;
     ctx.write_u32(len, u32::try_from(take).unwrap_or(0))?;
     Ok(0)
+}
+
+/// Supplementary groups of the peer, if it still runs.
+fn peer_groups(ctx: &Ctx<'_>, id: SocketId) -> Result<Vec<u32>, Errno> {
+    let pid = ctx.k.net.get(id)?.peer_creds.map_or(0, |creds| creds.pid);
+    Ok(ctx.k.tasks.get(TaskId(pid)).map(|task| task.creds.groups.to_vec()).unwrap_or_default())
 }
 
 fn timeval(ns: u64) -> Vec<u8> {
@@ -598,21 +660,37 @@ fn number(ctx: &Ctx<'_>, id: SocketId, level: i32, name: i32) -> Result<Option<i
         (SOCKET, so::SNDLOWAT) => 1,
         (SOCKET, so::ACCEPTCONN) => i32::from(socket.state == State::Listening),
         (IPV6, 26) => i32::from(opts.v6only),
-        // IPV6_ADDRFORM and others of a v4 connection are not asked here.
-        _ => match (opts.stored.get(&(level, name)), stored_default(level, name)) {
-            (Some(value), _) => *value,
-            (None, Some(value)) => value,
-            (None, None) if without_effect(level, name).is_some() => 0,
-            (None, None) => return Ok(None),
+        // IPV6_ADDRFORM; IP_MTU, IPV6_MTU
+        (IPV6, 1) | (IP, 14) | (IPV6, 24) if socket.remote.is_none() => return Err(Errno::ENOTCONN),
+        (IPV6, 1) => 10,
+        (IP, 14) | (IPV6, 24) => 65_536,
+        (IPV6, 7) if !socket.is_raw() => return Err(Errno::ENOPROTOOPT),
+        // TCP_MAXSEG
+        (TCP, 2) => match (opts.stored(TCP, 2), socket.state) {
+            (_, State::Connected) => 65_483,
+            (0, _) => 536,
+            (chosen, _) => chosen,
+        },
+        // SO_TIMESTAMP_NEW, TIMESTAMPNS_NEW
+        (SOCKET, 63 | 64) => 0,
+        _ => match opts.stored.get(&(level, name)) {
+            Some(value) => *value,
+            None => return Ok(kept::row(level, name).map(|(first, _)| first)),
         },
     }))
 }
 
 /// The beginning of `struct tcp_info`: states, and round numbers of a loopback connection.
-fn tcp_info(state: State) -> Vec<u8> {
-    let mut info = vec![0; 104];
-    info[0] = match state {
-        State::Connected => 1,
+fn tcp_info(socket: &Socket, net: &Net) -> Vec<u8> {
+    let mut info = vec![0; 248];
+    info[0] = match socket.state {
+        // ESTABLISHED, FIN_WAIT2, CLOSE_WAIT, CLOSE
+        State::Connected => match socket.fins(net) {
+            (false, false) => 1,
+            (true, false) => 5,
+            (false, true) => 8,
+            (true, true) => 7,
+        },
         State::Connecting(_) => 2,
         State::Unconnected | State::Disconnected => 7,
         State::Listening => 10,

@@ -104,7 +104,7 @@ pub(crate) fn recv_urgent(ctx: &mut Ctx<'_>, id: SocketId, take: Take) -> Result
             return Err(Errno::ENOTCONN.into());
         }
         (Kind::Stream, _) => {}
-        (_, Domain::Inet | Domain::Inet6) => return Err(Errno::EINVAL.into()),
+        (_, Domain::Inet | Domain::Inet6) => return Err(Errno::EOPNOTSUPP.into()),
         _ => return Err(Errno::EOPNOTSUPP.into()),
     }
     if socket.inline_urgent() {
@@ -128,12 +128,21 @@ pub(crate) fn recv_some(
 ) -> Result<Received, Stop> {
     let socket = ctx.k.net.get_mut(id)?;
     let datagrams = socket.kind == Kind::Dgram;
+    // SO_PEEK_OFF: looks begin behind what was looked at.
+    let behind = match take {
+        Take::Peek => socket.opts.peek_off().unwrap_or(0),
+        Take::Consume => 0,
+    };
     if datagrams && let Some(error) = socket.take_error() {
         return Err(error.into());
     }
-    if !socket.has_input() {
+    let stream = socket.is_stream();
+    if !socket.has_input() || behind > 0 && socket.look_at(behind).is_none() {
         if let Some(error) = socket.take_error() {
             return Err(error.into());
+        }
+        if socket.shut_read && datagrams && wait.nonblock {
+            return Err(Errno::EAGAIN.into());
         }
         if socket.shut_read && (datagrams || socket.state != State::Unconnected) {
             return Ok(Received::default());
@@ -148,7 +157,7 @@ pub(crate) fn recv_some(
         }
         return Err(wait.stop(ctx, vec![WaitKey::Socket(id.0)]));
     }
-    match (socket.kind, take) {
+    let received = match (socket.kind, take) {
         (Kind::Stream, _) => {
             // A segment may end anywhere; a message between local sockets is not split, but may come alone.
             let first = socket.queue.front().map_or(0, |message| message.data.len() - message.start);
@@ -159,13 +168,15 @@ pub(crate) fn recv_some(
                 _ => None,
             };
             let most = short.map_or(max, |most| if local { first.max(1) } else { most });
-            stream(ctx, id, most, take)
+            self::stream(ctx, id, most, take, behind)
         }
         (_, Take::Peek) => {
-            let Some(first) = socket.queue.front() else { return Ok(Received::default()) };
+            let Some((index, start)) = socket.look_at(behind) else { return Ok(Received::default()) };
+            let Some(first) = socket.queue.get(index) else { return Ok(Received::default()) };
+            let rest = &first.data[start..];
             let received = Received {
-                data: first.data[..first.data.len().min(max)].to_vec(),
-                full_len: first.data.len(),
+                data: rest[..rest.len().min(max)].to_vec(),
+                full_len: rest.len(),
                 from: first.from.clone(),
                 files: first.files.clone(),
                 creds: first.creds,
@@ -193,15 +204,24 @@ pub(crate) fn recv_some(
                 ..Received::default()
             })
         }
+    }?;
+    let opts = &mut ctx.k.net.get_mut(id)?.opts;
+    match take {
+        Take::Peek => opts.move_peek_off(|at| at.saturating_add(received.data.len())),
+        Take::Consume => {
+            let taken = if stream { received.data.len() } else { received.full_len };
+            opts.move_peek_off(|at| at.saturating_sub(taken));
+        }
     }
+    Ok(received)
 }
 
 /// Bytes of a stream: up to the end of a message with files, or to one from somebody else when credentials are asked for.
-fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Received, Stop> {
+fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take, behind: usize) -> Result<Received, Stop> {
     let socket = ctx.k.net.get_mut(id)?;
     let passcred = socket.opts.passcred;
     let mut received = Received::default();
-    let mut index = 0;
+    let (mut index, mut skip) = socket.look_at(behind).unwrap_or((0, 0));
     let inline = socket.inline_urgent();
     while received.data.len() < max || max == 0 {
         let Some(message) = socket.queue.get_mut(index) else { break };
@@ -227,7 +247,9 @@ fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Rec
         if begun && passcred && message.creds != received.creds {
             break;
         }
-        let rest = &message.data[message.start..];
+        let from =
+            if take == Take::Peek { std::mem::take(&mut skip).max(message.start) } else { message.start };
+        let rest = &message.data[from..];
         let n = rest.len().min(max - received.data.len());
         received.data.extend_from_slice(&rest[..n]);
         received.creds = message.creds;
@@ -235,10 +257,14 @@ fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take) -> Result<Rec
         let had_files = !message.files.is_empty();
         let whole = n == rest.len();
         if take == Take::Peek {
-            received.files.clone_from(&message.files);
+            if !message.files.is_empty() {
+                received.files.clone_from(&message.files);
+            }
             index += 1;
         } else {
-            received.files = std::mem::take(&mut message.files);
+            if !message.files.is_empty() {
+                received.files = std::mem::take(&mut message.files);
+            }
             message.start += n;
             if whole {
                 socket.pop();

@@ -31,9 +31,14 @@ pub(crate) fn bind(ctx: &mut Ctx<'_>, id: SocketId, name: UnixName) -> Result<()
         }
         UnixName::Path(path) => {
             if bound {
-                return Err(Errno::EINVAL.into());
+                // The name is made before it turns out that there is one already.
+                return Err(match crate::file::socket::find_inode(ctx, &path) {
+                    Err(Stop::Errno(Errno::ENOENT)) => Errno::EINVAL.into(),
+                    Ok(_) | Err(Stop::Errno(Errno::EACCES | Errno::ECONNREFUSED)) => Errno::EADDRINUSE.into(),
+                    Err(stop) => stop,
+                });
             }
-            let inode = crate::file::socket::make_inode(ctx, &path)?;
+            let inode = crate::file::socket::make_inode(ctx, id, &path)?;
             ctx.k.net.inodes.insert(inode, id);
             UnixName::Path(path)
         }
@@ -72,6 +77,9 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, id: SocketId, name: &UnixName, wait: Wa
     let kind = socket.kind;
     if kind == Kind::Dgram {
         let target = find(ctx, id, name)?;
+        if ctx.k.net.get(target)?.peer.is_some_and(|peer| peer != id) {
+            return Err(Errno::EPERM.into());
+        }
         let old = ctx.k.net.get(id)?.peer;
         if let Some(old) = old {
             ctx.k.net.dgram_peers.remove(&(old, id));
@@ -84,11 +92,7 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, id: SocketId, name: &UnixName, wait: Wa
         socket.state = State::Connected;
         return Ok(());
     }
-    match socket.state {
-        State::Unconnected => {}
-        State::Listening => return Err(Errno::EINVAL.into()),
-        _ => return Err(Errno::EISCONN.into()),
-    }
+    let state = socket.state;
     let listener_id = find(ctx, id, name)?;
     let listener = ctx.k.net.get(listener_id)?;
     if listener.state != State::Listening || listener.shut_read {
@@ -97,11 +101,16 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, id: SocketId, name: &UnixName, wait: Wa
     if listener.accept_queue.len() > listener.backlog {
         return Err(wait.stop(ctx, vec![WaitKey::SocketRoom(listener_id.0)]));
     }
+    match state {
+        State::Unconnected => {}
+        State::Listening => return Err(Errno::EINVAL.into()),
+        _ => return Err(Errno::EISCONN.into()),
+    }
     let (local, listener_owner) = (listener.local.clone(), listener.owner);
     let me = ucred(ctx);
     let socket = ctx.k.net.get_mut(id)?;
     let mut child = Socket::new(socket.domain, kind, 0, listener_owner);
-    child.opts.passcred = listener_passcred(ctx, listener_id);
+    child.opts.inherit(&ctx.k.net.get(listener_id)?.opts);
     let socket = ctx.k.net.get_mut(id)?;
     child.state = State::Connected;
     child.local = local.clone();
@@ -117,10 +126,6 @@ pub(crate) fn connect(ctx: &mut Ctx<'_>, id: SocketId, name: &UnixName, wait: Wa
     wake_readers(ctx.k, listener_id);
     wake_all(ctx.k, id);
     Ok(())
-}
-
-fn listener_passcred(ctx: &Ctx<'_>, listener: SocketId) -> bool {
-    ctx.k.net.get(listener).is_ok_and(|socket| socket.opts.passcred)
 }
 
 /// Whether and how long a call may wait.
@@ -169,12 +174,16 @@ pub(crate) fn send(
 ) -> Result<usize, Stop> {
     let socket = ctx.k.net.get(id)?;
     let (kind, state, sndbuf) = (socket.kind, socket.state, socket.opts.sndbuf);
+    if kind == Kind::Dgram && socket.shut_write {
+        return Err(Errno::EPIPE.into());
+    }
     let target = match to {
-        Some(_) if kind != Kind::Dgram => {
+        // A connection of messages does not look at the name.
+        Some(_) if kind == Kind::Stream => {
             return Err(if state == State::Connected { Errno::EISCONN } else { Errno::EOPNOTSUPP }.into());
         }
-        Some(name) => find(ctx, id, name)?,
-        None => match socket.peer {
+        Some(name) if kind == Kind::Dgram => find(ctx, id, name)?,
+        _ => match socket.peer {
             Some(peer) => peer,
             None => return Err(Errno::ENOTCONN.into()),
         },

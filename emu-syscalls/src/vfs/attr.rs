@@ -8,8 +8,9 @@ use crate::seam::HostChange;
 use crate::vfs::ftype::{S_ISGID, S_ISUID};
 use crate::vfs::open::notify;
 use crate::vfs::perm::{MAY_WRITE, cap, capable, in_group, owner_or_capable, permission};
+use crate::vfs::stat::Owned;
 use crate::vfs::synth::Synth;
-use crate::vfs::{InodeId, InodeKind, Loc, data, fsflag, now, shared, want_write};
+use crate::vfs::{InodeId, InodeKind, Loc, acl, data, fsflag, now, shared, want_write};
 
 /// Changes the permission bits (`chmod(2)`).
 pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Errno> {
@@ -39,7 +40,8 @@ pub(crate) fn set_mode(ctx: &mut Ctx<'_>, loc: Loc, mode: u32) -> Result<(), Err
     let inode = ctx.k.vfs.inode_mut(id);
     inode.mode = mode;
     inode.ctime = now;
-    keep_of_terminal(ctx, id);
+    acl::follow_mode(inode);
+    keep(ctx, id);
     notify(ctx.k, loc, mask::ATTRIB);
     Ok(())
 }
@@ -90,7 +92,7 @@ pub(crate) fn set_owner(
             inode.mode &= !S_ISGID;
         }
     }
-    keep_of_terminal(ctx, id);
+    keep(ctx, id);
     notify(ctx.k, loc, mask::ATTRIB);
     Ok(())
 }
@@ -149,22 +151,35 @@ fn not_fixed(ctx: &Ctx<'_>, id: InodeId) -> Result<(), Errno> {
     if ctx.k.vfs.inode(id).is_fixed() { Err(Errno::EPERM) } else { Ok(()) }
 }
 
-/// The node of a terminal in /dev/pts is made up anew at each look: the terminal keeps what was changed.
-fn keep_of_terminal(ctx: &mut Ctx<'_>, id: InodeId) {
+/// Nodes that are made up anew at each look: the terminal, pipe or socket behind one keeps what was changed.
+fn keep(ctx: &mut Ctx<'_>, id: InodeId) {
     let inode = ctx.k.vfs.inode(id);
-    let InodeKind::Synth(Synth::Pts(index)) = inode.kind else { return };
     let (uid, gid, mode) = (inode.uid, inode.gid, inode.mode);
+    if let InodeKind::Anon(file) = inode.kind {
+        let kind = ctx.k.files.get(file).map(|file| file.kind.clone());
+        if let Some(owned) = kind.as_ref().and_then(|kind| kind.ops().owned(ctx.k)) {
+            *owned = Owned { mode, uid, gid };
+        }
+        return;
+    }
+    let InodeKind::Synth(Synth::Pts(index)) = inode.kind else { return };
     if let Some(tty) = pty::by_index(ctx.k, index).and_then(|tty| ctx.k.ttys.get_mut(tty)) {
         (tty.owner, tty.group, tty.mode) = (uid, gid, mode);
     }
 }
 
 /// Made-up files and open files without a place keep their attributes; terminals do not.
-fn may_change(ctx: &Ctx<'_>, id: InodeId) -> Result<(), Errno> {
+fn may_change(ctx: &mut Ctx<'_>, id: InodeId) -> Result<(), Errno> {
     match ctx.k.vfs.inode(id).kind {
         InodeKind::Synth(Synth::Pts(_)) => Ok(()),
         InodeKind::Synth(_) => Err(Errno::EPERM),
-        InodeKind::Anon(_) => Err(Errno::EOPNOTSUPP),
+        InodeKind::Anon(file) => {
+            let kind = ctx.k.files.get(file).map(|file| file.kind.clone());
+            match kind.as_ref().and_then(|kind| kind.ops().owned(ctx.k)) {
+                Some(_) => Ok(()),
+                None => Err(Errno::EOPNOTSUPP),
+            }
+        }
         _ => Ok(()),
     }
 }

@@ -23,6 +23,7 @@ use crate::kernel::Kernel;
 use crate::seam::HostPath;
 use crate::task::TaskId;
 
+pub(crate) mod acl;
 pub mod attr;
 pub mod build;
 pub mod data;

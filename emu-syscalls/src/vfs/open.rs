@@ -59,7 +59,7 @@ pub fn open_path(
             open_loc(ctx, loc, open_flags)
         }
         Found::Missing(parent) => {
-            let mode = mode & 0o7777 & !ctx.umask();
+            let mode = mode & 0o7777;
             let loc = ops::create(ctx, &parent, Making::File, mode)?;
             let id = open_found(ctx, loc, open_flags & !flags::O_TRUNC, Checked::Yes)?;
             ctx.file_mut(id).created = true;
@@ -261,7 +261,7 @@ fn open_unnamed(ctx: &mut Ctx<'_>, dir: Loc, open_flags: u32, mode: u32) -> Resu
     if inode.dir().is_none() || ctx.k.vfs.super_block(inode.sb).is_shared() {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    let mode = mode & 0o7777 & !ctx.umask();
+    let mode = mode & 0o7777;
     let mut inode = ops::inode_for(ctx, dir_id, InodeKind::Regular(Content::default()), mode)?;
     inode.nlink = 0;
     let id = ctx.k.vfs.inodes.insert(inode);

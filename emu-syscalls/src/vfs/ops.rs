@@ -13,8 +13,8 @@ use crate::vfs::perm::{MAY_EXEC, MAY_WRITE, cap, capable, in_group, may_delete, 
 use crate::vfs::tree::{host_child, load_dir, new_inode, remove_entry, settle};
 use crate::vfs::walk::entry;
 use crate::vfs::{
-    Content, DentryId, Dir, Inode, InodeId, InodeKind, Load, Loc, Lower, NAME_MAX, Parent, SuperKind, data,
-    now, shared, want_write,
+    Content, DentryId, Dir, Inode, InodeId, InodeKind, Load, Loc, Lower, NAME_MAX, Parent, SuperKind, acl,
+    data, now, shared, want_write,
 };
 
 /// What to make.
@@ -76,9 +76,11 @@ pub(crate) fn stamp_ctime(ctx: &mut Ctx<'_>, id: InodeId) {
     ctx.k.vfs.inode_mut(id).ctime = now;
 }
 
-/// A new inode for directory `dir`, owned by the caller (inode_init_owner). `ENOSPC`.
+/// A new inode for directory `dir`, owned by the caller (inode_init_owner), with the permissions that the umask or the
+/// directory leaves of `mode`. `ENOSPC`.
 pub(crate) fn inode_for(ctx: &mut Ctx<'_>, dir: InodeId, kind: InodeKind, mode: u32) -> Result<Inode, Errno> {
     let now = now(ctx.k, ctx.host);
+    let (mode, lists) = acl::inherit(ctx, dir, &kind, mode);
     let creds = &ctx.task().creds;
     let parent = ctx.k.vfs.inode(dir);
     let (sb, mut owner, mut mode) = (parent.sb, (creds.uid[3], creds.gid[3]), mode);
@@ -91,7 +93,11 @@ pub(crate) fn inode_for(ctx: &mut Ctx<'_>, dir: InodeId, kind: InodeKind, mode: 
         }
     }
     ctx.k.vfs.super_mut(sb).charge_inode()?;
-    Ok(new_inode(sb, kind, mode, owner, now))
+    let mut inode = new_inode(sb, kind, mode, owner, now);
+    for (name, list) in lists {
+        inode.xattrs.insert(name.into(), list);
+    }
+    Ok(inode)
 }
 
 /// The path below the share of an entry of a host directory, for telling the user.
@@ -149,7 +155,7 @@ fn may_create(ctx: &mut Ctx<'_>, parent: &Parent) -> Result<InodeId, Errno> {
     Ok(dir)
 }
 
-/// Makes the entry `parent` names, which the caller did not find. The mode has the umask applied.
+/// Makes the entry `parent` names, which the caller did not find. The umask is not applied to the mode yet.
 pub(crate) fn create(ctx: &mut Ctx<'_>, parent: &Parent, making: Making, mode: u32) -> Result<Loc, Errno> {
     if parent.name.len() > NAME_MAX {
         return Err(Errno::ENAMETOOLONG);
@@ -159,9 +165,10 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, parent: &Parent, making: Making, mode: u
     let name = &parent.name;
     let lower = if shared::is_shared(ctx.k, dir) {
         let path = host_child(&shared::path_of_inode(ctx.k.vfs.inode(dir))?, name);
+        let allowed = mode & !ctx.umask();
         let change = match &making {
-            Making::File => HostChange::CreateFile(path.clone(), mode),
-            Making::Dir => HostChange::CreateDir(path.clone(), mode),
+            Making::File => HostChange::CreateFile(path.clone(), allowed),
+            Making::Dir => HostChange::CreateDir(path.clone(), allowed),
             Making::Symlink(target) => HostChange::CreateSymlink(path.clone(), target.clone()),
             _ => return Err(Errno::EPERM),
         };

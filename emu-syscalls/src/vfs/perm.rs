@@ -7,7 +7,7 @@ use crate::ctx::Ctx;
 use crate::kernel::Kernel;
 use crate::task::{Creds, TaskId};
 use crate::vfs::ftype::S_ISVTX;
-use crate::vfs::{Inode, InodeId, fsflag};
+use crate::vfs::{Inode, InodeId, acl, fsflag};
 
 /// May execute or search.
 pub const MAY_EXEC: u32 = 1;
@@ -59,6 +59,10 @@ pub(crate) fn check(creds: &Creds, inode: &Inode, mask: u32) -> Result<(), Errno
     }
     let bits = if creds.uid[3] == inode.uid {
         inode.mode >> 6
+    } else if inode.mode & 0o070 != 0
+        && let Some(acl) = acl::access(inode)
+    {
+        if acl.grants(creds, inode, mask) { 7 } else { 0 }
     } else if in_group(creds, inode.gid) {
         inode.mode >> 3
     } else {

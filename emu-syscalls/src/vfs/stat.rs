@@ -45,6 +45,22 @@ impl Stat {
     pub fn anonymous(ino: u64, mode: u32) -> Stat {
         Stat { dev: 15, ino, mode, nlink: 1, blksize: 4096, ..Stat::default() }
     }
+    /// The same with bits and owners of its own.
+    #[must_use]
+    pub fn owned(ino: u64, ftype: u32, owned: Owned) -> Stat {
+        Stat { uid: owned.uid, gid: owned.gid, ..Stat::anonymous(ino, ftype | owned.mode) }
+    }
+}
+
+/// Permission bits and owner of a pipe or socket, which is no inode of a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owned {
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
 }
 
 /// Attributes of an inode, made-up and shared ones asked for anew.
