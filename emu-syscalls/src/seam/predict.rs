@@ -10,7 +10,7 @@ const TOLERANCE_NS: u64 = 50_000;
 /// How far after many corrections: on a busy host the clock jumps often.
 const TOLERANCE_MOST_NS: u64 = 4_000_000;
 /// Corrections after which the tolerance is twice as large.
-const CORRECTIONS: u64 = 64;
+const CORRECTIONS: u64 = 16;
 /// Instructions below which a correction says nothing about speed.
 const SPEED_SAMPLE: u64 = 10_000;
 /// Bits behind the point of a speed.

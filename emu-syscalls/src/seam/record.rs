@@ -27,8 +27,8 @@ const CHUNK_NS: u64 = 250_000_000;
 const TIGHT: usize = 272 * 1024;
 /// Least contents that are worth it.
 const TIGHT_LEAST: usize = 16 * 1024;
-/// Instructions that must have been retired for each of its bytes: it takes the time of 25, and may take a 32nd of all.
-const TIGHT_WORK: u64 = 25 * 32;
+/// Instructions that must have been retired for each of its bytes: it takes the time of 64, and may take a 32nd of all.
+const TIGHT_WORK: u64 = 64 * 32;
 /// A run that ends before may take more: nobody feels it.
 const SHORT: u64 = 32_000_000;
 /// A wait that may be longer seals the chunk before, in ns.
