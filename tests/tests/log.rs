@@ -170,7 +170,9 @@ fn dmesg_works() {
         // -r: with the priority; a user cannot forge the kernel's facility.
         let raw = shell(&format!("{say}{dmesg} -r"));
         let raw: Vec<&str> = raw.lines().rev().take(2).collect();
-        assert!(raw[0].starts_with("<30>[") && raw[1].starts_with("<11>["), "{raw:?}");
+        // util-linux puts the two halves of the number together without shifting one.
+        let shown = if dmesg == "dmesg" { ["<7>[", "<3>["] } else { ["<30>[", "<11>["] };
+        assert!(raw.iter().zip(shown).all(|(line, head)| line.starts_with(head)), "{raw:?}");
         // -c clears behind what it printed; -n sets the level of the console.
         assert_eq!(shell(&format!("{say}{dmesg} -c > /dev/null; {dmesg} | wc -l")).trim(), "0");
         assert!(shell(&format!("{dmesg} -n 3; cat /proc/sys/kernel/printk")).starts_with("3\t"), "{dmesg}");
@@ -247,7 +249,7 @@ fn the_log_is_read_as_linux_lets_it_be_read() {
             say("level", klogctl(8, 0, 4));
             say("unread", klogctl(9, 0, 0) > 0);
             setresuid(1000, 1000, 1000);
-            say("user all", klogctl(3, buf, 100) > 0);
+            say("user all", klogctl(3, buf, sizeof(buf)) > 0);
             say("user clear", klogctl(5, 0, 0));
             say("user level", klogctl(8, 0, 4));
             say("user read", klogctl(2, buf, 10));

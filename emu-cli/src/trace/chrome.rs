@@ -223,6 +223,9 @@ impl Watcher for ChromeTrace {
 
     fn finish(&mut self, _k: &Kernel) {
         let ts = self.last;
+        if let Some(running) = self.running {
+            self.stops_running(running, ts);
+        }
         for tid in self.rows.keys().copied().collect::<Vec<_>>() {
             while let Some(kind) = self.rows.get(&tid).and_then(|row| row.open.last().copied()) {
                 self.end(tid, ts, kind, &json!({}));

@@ -264,16 +264,27 @@ impl Decoder<'_> {
         let addr = self.reg(0);
         let count = u64::from(self.reg(1) as u32);
         let mut ready = Vec::new();
+        let mut more = false;
+        // As much as the buffer holds in which strace puts it together.
+        let mut room = 990usize;
+        let style = self.style;
         for n in 0..count.min(4096) {
             let b = self.bytes(addr + n * 8, 8)?;
-            if u16_of(&b, 6) != 0 {
-                let fd = Value::Fd(u32_of(&b, 0).cast_signed(), None);
-                let events = named(&nf::POLL, u64::from(u16_of(&b, 6)));
-                ready.push(Value::Struct(vec![field("fd", fd), field("revents", events)]));
+            if u16_of(&b, 6) == 0 {
+                continue;
             }
+            let fd = Value::Fd(u32_of(&b, 0).cast_signed(), None);
+            let events = named(&nf::POLL, u64::from(u16_of(&b, 6)));
+            let told = Value::Struct(vec![field("fd", fd), field("revents", events)]);
+            let text = told.to_text(&style).len() + 2;
+            more = ready.len() as u64 >= self.longest_list() || text > room;
+            if more {
+                break;
+            }
+            room -= text;
+            ready.push(told);
         }
-        let style = self.style;
-        Some(Value::array(ready).to_text(&style))
+        Some(Value::Array { more, items: ready }.to_text(&style))
     }
 
     /// Descriptors in a set of select(2).
@@ -294,6 +305,10 @@ impl Decoder<'_> {
     fn fd_set_value(&mut self, addr: u64) -> Value {
         if addr == 0 {
             return Value::null();
+        }
+        // Without descriptors there is no set to read.
+        if (self.reg(0) as u32).cast_signed() <= 0 {
+            return Value::Addr(addr);
         }
         match self.fd_set(addr) {
             Some(fds) => {

@@ -19,6 +19,10 @@ impl Decoder<'_> {
             }
             _ => {}
         }
+        // Attributes are for a queue that is to be made (O_CREAT).
+        if matches!(shape, Shape::MqAttr) && self.call.nr == 240 && self.reg(1) & 0x40 == 0 {
+            return Vec::new();
+        }
         if addr == 0 {
             return vec![Value::null()];
         }
@@ -31,7 +35,7 @@ impl Decoder<'_> {
                 | Shape::Mmsghdr(_)
                 | Shape::Timex
         );
-        let told_early = matches!((self.call.nr, shape), (128 | 299, Shape::Timespec));
+        let told_early = matches!((self.call.nr, shape), (128 | 208 | 299 | 333, Shape::Timespec));
         if (dir != Dir::In || !told_early) && self.failed() && !(told_on_error && self.tells_failed(shape)) {
             return vec![Value::Addr(addr)];
         }
@@ -289,9 +293,8 @@ impl Decoder<'_> {
 
     fn rlimit(&mut self, addr: u64) -> Option<Value> {
         let b = self.bytes(addr, 16)?;
-        let infinity = if self.call.nr == 302 { "RLIM64_INFINITY" } else { "RLIM_INFINITY" };
         let one = |n: u64| match n {
-            u64::MAX => Value::Scaled { value: u64::MAX, text: infinity.into() },
+            u64::MAX => Value::Scaled { value: u64::MAX, text: "RLIM64_INFINITY".into() },
             n if n > 1024 && n % 1024 == 0 => Value::Scaled { value: n, text: format!("{}*1024", n / 1024) },
             n => Value::Uint(n),
         };
