@@ -254,7 +254,7 @@ pub(crate) struct RunArgs {
     /// The same run every time; sleeping takes no time
     #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub(crate) deterministic: Option<u64>,
-    /// Vary by the seed who runs when and for how long, short reads, EINTR (implies --deterministic)
+    /// Vary by the seed who runs when and for how long, short reads, EINTR, late timers (implies --deterministic)
     #[arg(long, hide_short_help = true)]
     pub(crate) chaos: bool,
     /// Who runs when, as `emu explore` wrote it (implies --deterministic)

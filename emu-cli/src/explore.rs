@@ -23,8 +23,8 @@ const NONE_FAILED: u8 = 1;
 /// A choice, and the instruction count where it is made.
 type Switch = (u64, Choice);
 
-/// Reads a schedule, a choice a line: a count and a task, a count and `interrupt`, or a count, `short` and bytes. `#` begins
-/// a comment.
+/// Reads a schedule, a choice a line: a count and a task, a count and `interrupt`, a count, `short` and bytes, or a count,
+/// `late` and nanoseconds. `#` begins a comment.
 #[expect(clippy::disallowed_methods, reason = "the command line's layer: the user names the file")]
 pub(crate) fn read_schedule(path: &Path) -> Result<Vec<Switch>> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -37,6 +37,7 @@ pub(crate) fn read_schedule(path: &Path) -> Result<Vec<Switch>> {
             [] => continue,
             [at, "interrupt"] => at.parse().ok().map(|at| (at, Choice::Interrupt)),
             [at, "short", most] => at.parse().ok().zip(most.parse().ok().map(Choice::Short)),
+            [at, "late", ns] => at.parse().ok().zip(ns.parse().ok().map(Choice::Late)),
             [at, task] => at.parse().ok().zip(task.parse().ok().map(Choice::Run)),
             _ => None,
         };
@@ -51,13 +52,15 @@ pub(crate) fn read_schedule(path: &Path) -> Result<Vec<Switch>> {
 /// Writes a schedule.
 #[expect(clippy::disallowed_methods, reason = "the command line's layer: the user names the file")]
 pub(crate) fn write_schedule(path: &Path, switches: impl Iterator<Item = Switch>) -> Result<()> {
-    let mut text =
-        String::from("# instruction count; task that runs from there, `interrupt`, or `short` and bytes\n");
+    let mut text = String::from(
+        "# instruction count; task that runs from there, `interrupt`, `short` and bytes, or `late` and ns\n",
+    );
     for (at, choice) in switches {
         let _ = match choice {
             Choice::Run(task) => writeln!(text, "{at} {task}"),
             Choice::Interrupt => writeln!(text, "{at} interrupt"),
             Choice::Short(most) => writeln!(text, "{at} short {most}"),
+            Choice::Late(ns) => writeln!(text, "{at} late {ns}"),
         };
     }
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -166,6 +169,22 @@ fn narrow(args: &ExploreArgs, seed: u64, how: &str, mut switches: Vec<Switch>) -
     Ok(switches)
 }
 
+/// Where the choices are made: from a recording of the run that fails.
+#[expect(clippy::disallowed_methods, reason = "the command line's layer: a file of its own")]
+fn places(args: &ExploreArgs, seed: u64, how: &str, choices: &[Switch]) -> Vec<String> {
+    let trace = args.output.with_extension(format!("{}.trace", std::process::id()));
+    let [name, file] = option("--schedule", &args.output);
+    let [out, to] = option("-o", &trace);
+    let options = ["record".into(), out, to, format!("--deterministic={seed}").into(), name, file];
+    let same = matches!(run(args, &options), Ok(End::Failed(again)) if again == how);
+    let places = same.then(|| crate::replay::places(&trace, choices.iter().map(|(at, _)| *at)));
+    let _ = std::fs::remove_file(&trace);
+    match places {
+        Some(Ok(places)) => places,
+        _ => vec!["somebody runs".to_owned(); choices.len()],
+    }
+}
+
 /// Tries seeds; gives 0 if the program was made to fail.
 pub(crate) fn explore(args: &ExploreArgs) -> Result<u8> {
     let Some((seed, how)) = search(args)? else {
@@ -181,17 +200,24 @@ pub(crate) fn explore(args: &ExploreArgs) -> Result<u8> {
     let all = read_schedule(&args.output)?;
     let count = all.len();
     let few = narrow(args, seed, &how, all)?;
-    say(&format!("{} of {count} switches make it fail, in {}:", few.len(), args.output.display()));
-    for (at, choice) in &few {
-        say(&match choice {
-            Choice::Run(task) => format!("  at instruction {at} to task {task}"),
-            Choice::Interrupt => format!("  at instruction {at} a wait is interrupted"),
-            Choice::Short(most) => format!("  at instruction {at} a read is short, {most} bytes at most"),
-        });
+    say(&format!(
+        "of {count} choices of the scheduler these {} make it fail ({}):",
+        few.len(),
+        args.output.display()
+    ));
+    let places = places(args, seed, &how, &few);
+    for ((at, choice), place) in few.iter().zip(places) {
+        let what = match choice {
+            Choice::Run(task) => format!("; task {task} runs"),
+            Choice::Interrupt => "; its wait is interrupted".to_owned(),
+            Choice::Short(most) => format!("; its read is short, {most} bytes at most"),
+            Choice::Late(ns) => format!("; timers that are due come {} us late", ns / 1000),
+        };
+        say(&format!("  at instruction {at} {place}{what}"));
     }
     let program: Vec<_> = args.program.iter().map(|word| word.to_string_lossy()).collect();
     say(&format!(
-        "again: emu --deterministic={seed} --schedule {} {}",
+        "again: emu --deterministic={seed} --schedule {} {} (or emu record, emu strace, emu trace with these options)",
         args.output.display(),
         program.join(" ")
     ));

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, bail};
 use emu_syscalls::machine::{Machine, Stopped};
 use emu_syscalls::seam::record::{OnError, RecordingHost};
-use emu_syscalls::seam::trace::{ChunkKind, ChunkWriter, Sink};
+use emu_syscalls::seam::trace::{ChunkKind, ChunkWriter, Effort, Sink};
 
 use crate::args::{OnRecordError, RunArgs};
 use crate::live::Terminal;
@@ -21,7 +21,7 @@ const WAITING: usize = 32;
 /// Packs and writes chunks on a thread of its own.
 #[derive(Debug)]
 struct Background {
-    chunks: Option<SyncSender<(ChunkKind, Vec<u8>)>>,
+    chunks: Option<SyncSender<(ChunkKind, Vec<u8>, Effort)>>,
     errors: Receiver<std::io::Error>,
     thread: Option<JoinHandle<()>>,
 }
@@ -32,8 +32,8 @@ impl Background {
         let (failed, errors) = sync_channel(1);
         let thread = std::thread::spawn(move || {
             let mut writer = ChunkWriter::new(file);
-            for (kind, contents) in incoming {
-                if let Err(error) = writer.put(kind, contents) {
+            for (kind, contents, effort) in incoming {
+                if let Err(error) = writer.put(kind, contents, effort) {
                     let _ = failed.send(error);
                     return;
                 }
@@ -48,10 +48,10 @@ impl Background {
 }
 
 impl Sink for Background {
-    fn put(&mut self, kind: ChunkKind, contents: Vec<u8>) -> std::io::Result<()> {
+    fn put(&mut self, kind: ChunkKind, contents: Vec<u8>, effort: Effort) -> std::io::Result<()> {
         self.error()?;
         if let Some(chunks) = &self.chunks
-            && chunks.send((kind, contents)).is_err()
+            && chunks.send((kind, contents, effort)).is_err()
         {
             self.error()?;
         }

@@ -14,6 +14,8 @@ use emu_syscalls::seam::replay::{Replayed, Replayer, whereabouts};
 use emu_syscalls::seam::trace::{Item, Record, Trace};
 use emu_syscalls::seam::{Host, Stream};
 use emu_syscalls::table;
+use emu_syscalls::task::TaskId;
+use emu_syscalls::task::death::place;
 
 use crate::args::{EngineArg, ReplayArgs};
 use crate::live::{LiveHost, Terminal};
@@ -303,9 +305,8 @@ pub(crate) fn info(path: &Path) -> Result<u8> {
     Ok(0)
 }
 
-/// Goes on from a snapshot with the live host.
-pub(crate) fn restore(path: &Path, at: Option<u64>, engine: EngineArg, stats: Option<&Path>) -> Result<u8> {
-    let trace = open(path)?;
+/// The host that a recording was made on, if it is this one.
+fn live(path: &Path, trace: &Trace) -> Result<LiveHost> {
     let mut live = LiveHost::new().context("cannot connect to the host's streams")?;
     live.shares.owner = setup::owner(trace.start.setup.config.user);
     for name in &trace.start.shares {
@@ -315,6 +316,35 @@ pub(crate) fn restore(path: &Path, at: Option<u64>, engine: EngineArg, stats: Op
         }
         setup::add_share(&mut live, share)?;
     }
+    Ok(live)
+}
+
+/// Who ran last at some counts of a recording made on this host, and where.
+pub(crate) fn places(path: &Path, counts: impl Iterator<Item = u64>) -> Result<Vec<String>> {
+    let trace = open(path)?;
+    let mut live = live(path, &trace)?;
+    let mut replayer = replayer(&trace, EngineArg::Interp)?;
+    let mut places = Vec::new();
+    for count in counts {
+        replayer.seek(count);
+        let (task, rip) = whereabouts(&replayer.machine.kernel);
+        let tid = TaskId(task);
+        // Symbols are read from the files of today, by a machine that is thrown away.
+        let mut k = replayer.machine.snapshot();
+        let Some(name) = k.tasks.get(tid).map(|task| String::from_utf8_lossy(&task.comm).into_owned()) else {
+            places.push("no task ran before".to_owned());
+            continue;
+        };
+        let symbol = place(&mut k, &mut live, tid, rip).map_or(String::new(), |at| format!(" ({at})"));
+        places.push(format!("task {task} ({name}) is at {rip:#x}{symbol}"));
+    }
+    Ok(places)
+}
+
+/// Goes on from a snapshot with the live host.
+pub(crate) fn restore(path: &Path, at: Option<u64>, engine: EngineArg, stats: Option<&Path>) -> Result<u8> {
+    let trace = open(path)?;
+    let live = live(path, &trace)?;
     let Some(count) = at.or_else(|| trace.end.as_ref().map(|end| end.retired)) else {
         bail!("{} is a recording without an end; name a count (--at)", path.display());
     };

@@ -30,6 +30,7 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 pub(crate) struct NotStarted {
     status: u8,
     why: String,
+    errno: Errno,
 }
 
 impl NotStarted {
@@ -37,11 +38,15 @@ impl NotStarted {
     pub(crate) fn status(&self) -> u8 {
         self.status
     }
-    fn not_found(why: String) -> anyhow::Error {
-        NotStarted { status: 127, why }.into()
+    /// What execve(2) would have said.
+    pub(crate) fn errno(&self) -> Errno {
+        self.errno
     }
-    fn not_executable(why: String) -> anyhow::Error {
-        NotStarted { status: 126, why }.into()
+    fn not_found(why: String) -> anyhow::Error {
+        NotStarted { status: NOT_FOUND, why, errno: Errno::ENOENT }.into()
+    }
+    fn not_executable(why: String, errno: Errno) -> anyhow::Error {
+        NotStarted { status: 126, why, errno }.into()
     }
 }
 
@@ -52,6 +57,9 @@ impl std::fmt::Display for NotStarted {
 }
 
 impl std::error::Error for NotStarted {}
+
+/// A shell's exit status for a command that is not there.
+pub(crate) const NOT_FOUND: u8 = 127;
 
 /// How the first process was started.
 #[derive(Debug)]
@@ -101,7 +109,22 @@ impl Plan {
                 StartError::NotFound(_) => NotStarted::not_found(error.to_string()),
                 StartError::Directory(dir, errno) => anyhow::anyhow!("working directory {dir}: {errno}"),
                 StartError::Setup(errno) => anyhow::anyhow!("cannot set up the first process: {errno}"),
-                error => NotStarted::not_executable(error.to_string()),
+                error => {
+                    let errno = match &error {
+                        StartError::NotExecutable(_, errno) => *errno,
+                        StartError::Interpreter(..) => Errno::ENOENT,
+                        StartError::TooLong => Errno::E2BIG,
+                        _ => Errno::ENOEXEC,
+                    };
+                    let small = matches!(self.setup.steps.first(), Some(Step::DefaultRoot));
+                    let mut why = error.to_string();
+                    if small && matches!(error, StartError::Interpreter(..)) {
+                        why.push_str(
+                            " (--root DIR gives the guest loaders and libraries, --root / the host's)",
+                        );
+                    }
+                    NotStarted::not_executable(why, errno)
+                }
             },
         })?;
         let typed = &self.setup.argv[0];
@@ -154,7 +177,11 @@ pub(crate) fn plan(args: &RunArgs) -> Result<(Plan, LiveHost)> {
 
 /// Whose files the guest's user owns.
 pub(crate) fn owner(user: (u32, u32)) -> Owner {
-    Owner { host: host_user(), guest: user }
+    Owner {
+        #[cfg(unix)]
+        host: host_user(),
+        guest: user,
+    }
 }
 
 /// Shares a directory or a file of the host.
@@ -269,7 +296,10 @@ fn plan_default(plan: &mut Plan, host: &mut LiveHost, args: &RunArgs) -> Result<
     let meta = std::fs::metadata(&on_host)
         .map_err(|error| NotStarted::not_found(format!("{}: {}", typed.display(), plain(&error))))?;
     if meta.is_dir() {
-        return Err(NotStarted::not_executable(format!("{}: is a directory", typed.display())));
+        return Err(NotStarted::not_executable(
+            format!("{}: is a directory", typed.display()),
+            Errno::EACCES,
+        ));
     }
     let in_guest = guest_path(&on_host);
     let inside =
@@ -374,11 +404,6 @@ fn bytes(text: &OsStr) -> Vec<u8> {
 #[cfg(unix)]
 fn host_user() -> (u32, u32) {
     (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
-}
-
-#[cfg(not(unix))]
-fn host_user() -> (u32, u32) {
-    (0, 0)
 }
 
 fn parse_user(text: &str) -> Result<(u32, u32)> {

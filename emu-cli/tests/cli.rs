@@ -35,3 +35,11 @@ fn a_missing_program_is_127_and_named() {
     assert_eq!(out.status.code(), Some(127));
     assert!(String::from_utf8_lossy(&out.stderr).contains("no-such-program"));
 }
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn a_dynamic_program_without_a_root_is_126_and_says_what_gives_it_one() {
+    let out = emu(&["/bin/ls"]);
+    assert_eq!(out.status.code(), Some(126));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("--root"));
+}

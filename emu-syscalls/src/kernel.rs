@@ -50,7 +50,8 @@ pub struct Config {
     pub user: (u32, u32),
     /// What network there is.
     pub network: Network,
-    /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads.
+    /// What Linux leaves open is varied by this seed: who runs when, interrupted waits, short reads,
+    /// late timers.
     pub chaos: Option<u64>,
     /// Choices where they are not the usual ones, with their instruction counts, ascending.
     pub schedule: Option<Vec<(u64, Choice)>>,
@@ -326,6 +327,7 @@ impl Kernel {
     /// Notes a gap: the first of a kind becomes one line for the user.
     pub fn gap(&mut self, what: String, at: String) {
         if self.gaps_seen.len() < 10_000 && self.gaps_seen.insert(what.clone()) {
+            self.printk(crate::log::Level::Warning, &format!("emu: not supported: {what}, {at}"));
             self.gaps_new.push(Gap { what, at });
         }
     }

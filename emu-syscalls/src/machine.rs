@@ -275,8 +275,7 @@ impl Machine {
             }
         }
         interest.extend(file::tty::host_interest(k));
-        let until =
-            [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min();
+        let until = irq::next_due(k);
         if k.groups.get(GroupId(FIRST_PID)).is_some_and(|first| first.stop.stopped.is_some()) {
             host.suspend();
             signal::from_host(k, sig::CONT);
@@ -362,19 +361,21 @@ fn wanted(k: &Kernel, key: WaitKey) -> bool {
 
 /// Whether a task waits for nothing but a signal.
 fn awaits_signal(k: &Kernel) -> bool {
-    k.tasks.iter().filter(|(tid, _)| *tid != crate::task::init::TASK).any(|(_, task)| match &task.state {
-        RunState::Parked(wait) => {
-            wait.keys.iter().all(|key| matches!(key, WaitKey::Never | WaitKey::Signal(_)))
+    k.tasks.iter().filter(|(tid, _)| !crate::task::init::is_kernels(*tid)).any(|(_, task)| {
+        match &task.state {
+            RunState::Parked(wait) => {
+                wait.keys.iter().all(|key| matches!(key, WaitKey::Never | WaitKey::Signal(_)))
+            }
+            RunState::Stopped => true,
+            _ => false,
         }
-        RunState::Stopped => true,
-        _ => false,
     })
 }
 
 fn deadlock_report(k: &Kernel) -> Vec<String> {
     k.tasks
         .iter()
-        .filter(|(tid, _)| *tid != crate::task::init::TASK)
+        .filter(|(tid, _)| !crate::task::init::is_kernels(*tid))
         .map(|(tid, task)| {
             let name = String::from_utf8_lossy(&task.comm);
             let call =

@@ -3,12 +3,15 @@
 
 use emu_core::engine::interp::Interp;
 use emu_core::mem::Privilege;
+use emu_syscalls::entry::irq::{self, BUDGET, SoftIrq};
 use emu_syscalls::entry::{KERNEL_STACK_SIZE, KERNEL_STACKS, PT_REGS_SIZE, PtRegs, USER_CS, USER_SS};
 use emu_syscalls::kernel::Config;
 use emu_syscalls::machine::{Machine, Stopped};
+use emu_syscalls::observe::{Event, Watch};
 use emu_syscalls::seam::scripted::ScriptedHost;
-use emu_syscalls::task::TaskId;
+use emu_syscalls::seam::{HostEvent, Stream};
 use emu_syscalls::task::exec::start::First;
+use emu_syscalls::task::{TaskId, init};
 use emu_syscalls::vfs::build;
 
 /// Address at which the code of [`program`] lies.
@@ -96,4 +99,52 @@ fn a_run_stops_after_exactly_the_instructions_asked_for() {
         assert_eq!(machine.run(&mut host, stop), Stopped::Budget);
         assert_eq!(machine.kernel.retired, stop);
     }
+}
+
+/// More events than one way out of the kernel may handle: the rest is done by ksoftirqd, in turns with the program.
+#[test]
+fn ksoftirqd_finishes_what_one_way_out_may_not() {
+    const EVENTS: u32 = 3 * BUDGET + 8;
+    let (mut machine, mut host, task) = start(&[0xeb, 0xfe]);
+    machine.kernel.observer.start(Watch { machine: true, ..Watch::default() });
+    assert_eq!(machine.run(&mut host, 1000), Stopped::Budget);
+    for _ in 0..EVENTS {
+        irq::host_interrupt(&mut machine.kernel, HostEvent::Writable(Stream::Stdout));
+    }
+    assert_eq!(machine.kernel.irq.events.len(), EVENTS as usize, "top halves only queue");
+    // The next timer interrupt enters the kernel; its way out does what it may.
+    let at = machine.kernel.retired;
+    while machine.kernel.irq.left == 0 {
+        assert_eq!(machine.run(&mut host, machine.kernel.retired + 1000), Stopped::Budget);
+        assert!(machine.kernel.retired < at + 1_000_000, "nothing was left to ksoftirqd");
+    }
+    assert!(machine.kernel.irq.events.len() <= (EVENTS - BUDGET) as usize);
+    // A snapshot in the middle of it goes on as the machine does.
+    let (snapshot, mut host_then) = (machine.snapshot(), host.clone());
+    let end = machine.kernel.retired + 2_000_000;
+    assert_eq!(machine.run(&mut host, end), Stopped::Budget);
+    let digest = machine.kernel.digest();
+    let events: Vec<Event> =
+        machine.kernel.observer.events.iter().map(|stamped| stamped.event.clone()).collect();
+    assert!(machine.kernel.irq.events.is_empty() && machine.kernel.irq.left == 0);
+    machine.restore(&snapshot);
+    assert_eq!(machine.run(&mut host_then, end), Stopped::Budget);
+    assert_eq!(machine.kernel.digest(), digest);
+
+    let find = |from: usize, what: &dyn Fn(&Event) -> bool| {
+        events[from..].iter().position(what).map(|n| from + n).expect("it is in the trace")
+    };
+    let tasklet = |by_daemon: bool| move |event: &Event| matches!(event, Event::SoftIrq { softirq: SoftIrq::Tasklet, begins: true, daemon } if *daemon == by_daemon);
+    let on_the_way_out = find(0, &tasklet(false));
+    let woken = find(on_the_way_out, &|event| *event == Event::Woken { tid: init::KSOFTIRQD });
+    let switch = find(woken, &|event| matches!(event, Event::Switch { to, .. } if *to == init::KSOFTIRQD));
+    let daemon = find(switch, &tasklet(true));
+    // Its turn is over before all is done: the program runs, then ksoftirqd again.
+    let back = find(daemon, &|event| matches!(event, Event::Switch { to, .. } if *to == task));
+    let again = find(back, &|event| matches!(event, Event::Switch { to, .. } if *to == init::KSOFTIRQD));
+    find(again, &tasklet(true));
+    let runs = events.iter().filter(|event| tasklet(true)(event)).count();
+    assert_eq!(runs, 3, "{EVENTS} events, {BUDGET} on the way out and {BUDGET} a turn");
+    let all = events.iter().filter(|event| tasklet(true)(event) || tasklet(false)(event)).count();
+    assert_eq!(machine.kernel.irq.softirqs[SoftIrq::Tasklet as usize], all as u64);
 }

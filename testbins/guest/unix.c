@@ -99,6 +99,28 @@ TEST(descriptors_can_be_passed) {
     CHECK_EQ(read(fd, text, 16), 5);
     CHECK_EQ(fcntl(fd, F_GETFD), 1);
 }
+static void send_with_file(const char *bytes) {
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec part = {(void *)bytes, strlen(bytes)};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+    *head = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    *(int *)CMSG_DATA(head) = 1;
+    CHECK_EQ(sendmsg(pair[0], &msg, 0), (int)strlen(bytes));
+}
+TEST(a_read_of_a_stream_ends_with_the_message_that_has_files) {
+    socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
+    write(pair[0], "ab", 2), send_with_file("cd"), write(pair[0], "ef", 2), write(pair[0], "gh", 2);
+    CHECK_EQ(recv(pair[1], text, 16, MSG_PEEK), 4);
+    CHECK_EQ(read(pair[1], text, 16), 4);
+    CHECK_EQ(read(pair[1], text, 16), 4);
+    send_with_file("ab"), send_with_file("cd");
+    CHECK_EQ(read(pair[1], text, 16), 2);
+    CHECK_EQ(recv(pair[1], text, 16, MSG_DONTWAIT), 2);
+    send_with_file("abcd"), write(pair[0], "ef", 2);
+    CHECK_EQ(read(pair[1], text, 2), 2);
+    CHECK_EQ(read(pair[1], text, 16), 4);
+}
 TEST(credentials_can_be_received) {
     struct ucred { int pid, uid, gid; } *cred;
     char control[64] = {0}, c;

@@ -26,12 +26,13 @@ for (int i = 0; i < 300000; i++) { read(fd, b, 64); syscall(SYS_getpid); syscall
 return 0; }\n";
 
 /// Runs of each kind.
-const RUNS: usize = 7;
+const RUNS: usize = 5;
 
-/// About ten seconds of a recorder on a quiet machine.
-const LONG_C: &str = "#include <stdio.h>\n#include <unistd.h>\n\
-int main(void) { unsigned long x = 1; for (long i = 0; i < 400000000; i++) { x = x * 3 + i;\n\
-if (i % 4000000 == 0) { char b[32]; int n = sprintf(b, \"%lx\\n\", x); write(1, b, n); } } return 0; }\n";
+/// About ten seconds of a recorder on a quiet machine, or so many percent of it.
+const LONG_C: &str = "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n\
+int main(int argc, char **argv) { unsigned long x = 1, n = 8000000L * (argc > 1 ? atoi(argv[1]) : 100);\n\
+for (unsigned long i = 0; i < n; i++) { x = x * 3 + i;\n\
+if (i % 8000000 == 0) { char b[32]; int n = sprintf(b, \"%lx\\n\", x); write(1, b, n); } } return 0; }\n";
 
 /// Time, where the host does not tell the processor time of children.
 #[cfg(not(unix))]
@@ -61,22 +62,32 @@ fn main() {
     let calls = dir.path().join("calls.c");
     std::fs::write(&calls, CALLS_C).expect("a source can be written");
     println!(
-        "bounds: record 1.05 (calls 1.25) of plain, replay no more than record, 100 KiB; medians of {RUNS}"
+        "processor time, medians of {RUNS}; bounds: record/plain 1.05 (calls 1.25), replay/record 1, 100 KiB"
     );
-    println!("{:<12} {:>10} {:>10} {:>10} {:>10}", "", "plain ms", "record x", "replay x", "trace KiB");
+    println!(
+        "{:<12} {:>10} {:>13} {:>13} {:>10}",
+        "", "plain ms", "record/plain", "replay/record", "trace KiB"
+    );
+    let long = dir.path().join("long.c");
+    std::fs::write(&long, LONG_C).expect("a source can be written");
     let hello = ("hello", testbins().join("bench").join("hello.c"));
     for (name, source) in [hello].into_iter().chain(kernels).chain([("calls", calls)]) {
         let Some(program) = compile(dir.path(), name, &source) else {
             println!("no C compiler: nothing to measure");
-            break;
+            return;
         };
-        costs(dir.path(), name, &program);
+        costs(dir.path(), name, &program, &[]);
     }
-    let long = dir.path().join("long.c");
-    std::fs::write(&long, LONG_C).expect("a source can be written");
     if let Some(program) = compile(dir.path(), "long", &long) {
+        costs(dir.path(), "a second", &program, &["10"]);
         let trace = dir.path().join("trace");
-        let recorded = Command::new(emu()).arg("record").arg("-o").arg(&trace).arg(&program).status();
+        let recorded = Command::new(emu())
+            .arg("record")
+            .arg("-o")
+            .arg(&trace)
+            .arg(&program)
+            .stdout(Stdio::null())
+            .status();
         assert!(recorded.is_ok_and(|status| status.success()), "the long program fails");
         seeking(dir.path());
     }
@@ -99,13 +110,13 @@ fn median(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn costs(dir: &Path, name: &str, program: &Path) {
+fn costs(dir: &Path, name: &str, program: &Path, args: &[&str]) {
     let trace = dir.join("trace");
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..RUNS {
         let mut runs = [Command::new(emu()), Command::new(emu()), Command::new(emu())];
-        runs[0].arg(program);
-        runs[1].arg("record").arg("-o").arg(&trace).arg(program);
+        runs[0].arg(program).args(args);
+        runs[1].arg("record").arg("-o").arg(&trace).arg(program).args(args);
         runs[2].arg("replay").arg(&trace);
         for (run, times) in runs.iter_mut().zip(&mut times) {
             run.current_dir(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -117,10 +128,10 @@ fn costs(dir: &Path, name: &str, program: &Path) {
     let [plain, record, replay] = times.map(median);
     let size = std::fs::metadata(&trace).map_or(0, |meta| meta.len());
     println!(
-        "{name:<12} {:>10.1} {:>10.3} {:>10.3} {:>10}",
+        "{name:<12} {:>10.1} {:>13.3} {:>13.3} {:>10}",
         plain * 1e3,
         record / plain,
-        replay / plain,
+        replay / record,
         size / 1024
     );
 }
@@ -128,6 +139,7 @@ fn costs(dir: &Path, name: &str, program: &Path) {
 /// From one end of the last recording to the other, with snapshots at intervals.
 fn seeking(dir: &Path) {
     let Ok(bytes) = std::fs::read(dir.join("trace")) else { return };
+    let size = bytes.len();
     let trace = Arc::new(Trace::open(bytes).expect("the recording is good"));
     let end = trace.end.as_ref().map_or(0, |end| end.retired);
     let mut replayer = Replayer::new(trace, Box::new(Interp::new())).expect("the machine can be built");
@@ -142,9 +154,10 @@ fn seeking(dir: &Path) {
         worst = worst.max(begin.elapsed().as_secs_f64());
     }
     println!(
-        "\nseeking in {} million instructions ({:.0} ms): {:.0} ms at worst (bound 1000), {} snapshots",
+        "\nseeking in {} million instructions ({:.0} ms to replay, {} KiB): {:.0} ms at worst (bound 1000), {} snapshots",
         end / 1_000_000,
         whole.as_secs_f64() * 1e3,
+        size / 1024,
         worst * 1e3,
         replayer.snapshots()
     );

@@ -17,7 +17,7 @@ use emu_syscalls::machine::Stopped;
 use emu_syscalls::seam::record::{OnError, RecordingHost};
 use emu_syscalls::seam::replay::{Replayed, Replayer};
 use emu_syscalls::seam::scripted::ScriptedHost;
-use emu_syscalls::seam::trace::{ChunkKind, ChunkWriter, Sink, Trace};
+use emu_syscalls::seam::trace::{ChunkKind, ChunkWriter, Effort, Sink, Trace};
 use emu_syscalls::seam::{HostPath, ShareId, Stream};
 use emu_syscalls::setup::{Setup, Step};
 use emu_tests::{emu, native, skip, testbins};
@@ -136,7 +136,7 @@ fn recordings_with_wrong_contents_diverge() {
     let mut diverged = 0;
     for _ in 0..200 {
         let mut writer = ChunkWriter::new(Vec::new());
-        writer.put(ChunkKind::Start, postcard::to_allocvec(&good.start).unwrap()).unwrap();
+        writer.put(ChunkKind::Start, postcard::to_allocvec(&good.start).unwrap(), Effort::Little).unwrap();
         for index in 0.. {
             let Some((_, records)) = good.chunk(index).unwrap() else { break };
             let mut records = records.to_vec();
@@ -144,9 +144,11 @@ fn recordings_with_wrong_contents_diverge() {
                 let at = next(&mut random) % records.len();
                 records[at] = u8::try_from(next(&mut random) % 256).unwrap();
             }
-            writer.put(ChunkKind::Log, records).unwrap();
+            writer.put(ChunkKind::Log, records, Effort::Much).unwrap();
         }
-        writer.put(ChunkKind::End, postcard::to_allocvec(good.end.as_ref().unwrap()).unwrap()).unwrap();
+        writer
+            .put(ChunkKind::End, postcard::to_allocvec(good.end.as_ref().unwrap()).unwrap(), Effort::Little)
+            .unwrap();
         let end = replay_whatever(writer.into_inner());
         diverged += u32::from(!matches!(end, Some(Replayed::Stopped(Stopped::Exited(_)))));
     }
@@ -330,6 +332,50 @@ fn run(dir: &Path, args: &[&str], program: Option<&Path>) -> Output {
     command.output().expect("emu can be run")
 }
 
+/// The programs that are no guest tests: those with races, those that strace and benchmarks are tried on, and the hammer of
+/// a hundred threads. Those of the benchmarks that take long only with `EMU_LONG` set.
+#[test]
+fn programs_beside_the_guest_tests_replay() {
+    if !native() {
+        return;
+    }
+    let mut programs = vec![
+        ("strace/arguments.c", vec![]),
+        ("threads/hammer.c", vec!["100"]),
+        ("bench/hello.c", vec![]),
+        ("bench/syscalls.c", vec!["--exit"]),
+        ("bench/scale.c", vec!["processes", "5"]),
+        ("bench/scale.c", vec!["threads", "5"]),
+        ("bench/fib.c", vec![]),
+    ];
+    for race in std::fs::read_dir(testbins().join("race")).unwrap() {
+        let name = race.unwrap().file_name().into_string().unwrap();
+        // One that is caught in its race may end otherwise, and replays all the same.
+        programs.push((String::leak(format!("race/{name}")), vec![]));
+    }
+    if std::env::var_os("EMU_LONG").is_some() {
+        for name in ["aes", "avx2", "hash", "mem", "nbody", "quicksort", "sha256", "vm", "x87"] {
+            programs.push((String::leak(format!("bench/{name}.c")), vec![]));
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for (source, args) in programs {
+        let program = dir.path().join("program");
+        let built = Command::new("cc")
+            .args(["-static", "-O2", "-pthread", "-w", "-o"])
+            .arg(&program)
+            .arg(testbins().join(source))
+            .arg("-lm")
+            .status();
+        let Ok(built) = built else {
+            return skip(source, "a C compiler (the Debian packages gcc and libc6-dev)");
+        };
+        assert!(built.success(), "{source} does not compile");
+        let run = emu_tests::run_emu(&[], &program, &args, dir.path(), b"");
+        assert!(source.starts_with("race/") || run.status == 0, "{source} ends with {}", run.status);
+    }
+}
+
 /// `emu explore` makes a program fail; the failing run is recorded and fails in every replay.
 fn is_made_to_fail(name: &str, replays: u32) {
     if !native() {
@@ -389,6 +435,11 @@ fn a_wait_that_may_be_interrupted_is() {
 #[test]
 fn a_read_that_may_be_short_is() {
     is_made_to_fail("short_read", replays());
+}
+
+#[test]
+fn a_timer_that_may_be_late_is() {
+    is_made_to_fail("late_timer", replays());
 }
 
 /// What `--stats` says of instructions and digest.

@@ -60,3 +60,14 @@ perl -e 'my %h = map { $_ => length } qw(a bb ccc); print join(",", map { "$_=$h
 sort /etc/passwd | sha256sum; find /etc -type f | sort | head -n 20; tar cf - /etc/apt 2>/dev/null | tar tf - | sort | head"#,
     );
 }
+
+#[test]
+fn a_program_found_late_in_path_gives_its_status() {
+    let Some(root) = root("root") else { return };
+    let option = root.to_str().expect("the path is UTF-8");
+    let status = |script: &str| {
+        run_emu(&["--root", option], Path::new("sh"), &["-c", script], Path::new("/"), b"").status
+    };
+    assert_eq!(status("exit 3"), 3);
+    assert_eq!(status("kill -SEGV $$"), 139);
+}

@@ -205,6 +205,16 @@ fn how_values_are_printed() {
         -e abbrev=none -e trace=%stat | busybox | ls | -l | a.txt
         --const-print-style=verbose -e trace=%memory | busybox | true
         -e write=1 | busybox | echo | hello, long line of text
+        -e verbose=none | busybox | ls | -l | a.txt
+        -e verbose=none -e trace=execve,wait4,rt_sigaction,clone -f | busybox | sh | -c | cat a.txt; true
+        -e verbose=!newfstatat | busybox | id
+        --decode-fds=path -e trace=%desc | busybox | cat | a.txt
+        --decode-fds=socket -f -e trace=%network | guest:udp
+        --decode-fds=none -e trace=%desc | busybox | cat | a.txt
+        -f | strace:terminal
+        -f -v | strace:terminal
+        -f -yy -e trace=!newfstatat | strace:terminal
+        -f -e verbose=none -e trace=ioctl,poll,prctl | strace:terminal
         ",
     );
 }
@@ -276,6 +286,10 @@ fn which_calls_are_printed() {
         -P nosuchfile -P b.txt | busybox | cat | nosuchfile | a.txt | b.txt
         -f -e trace=%ipc | guest:faults
         -f -z -e trace=%file | guest:link
+        -e signal=none -e trace=none | busybox | sh | -c | kill -SEGV $$
+        -e signal=KILL -e trace=kill | busybox | sh | -c | kill -SEGV $$
+        -e signal=!CHLD -f -e trace=wait4 | busybox | sh | -c | cat a.txt; sort words
+        -f -b execve -e trace=execve,wait4 | busybox | sh | -c | /usr/bin/busybox true; /usr/bin/busybox false; true
         ",
     );
 }
@@ -386,6 +400,23 @@ fn statistics_match() {
         let (theirs, ours) = both(options, busybox, args);
         assert_eq!(counts(&theirs), counts(&ours), "{options:?} {args:?}");
     }
+    // A busy program: processes, threads, signals, thousands of calls of many kinds, many of which fail.
+    let busy = guest("strace", "busy");
+    for sort in ["name", "calls", "errors"] {
+        let options = ["-f", "-c", "-S", sort, "-U", "calls,errors,name"];
+        let (theirs, ours) = both(&options, &busy, &[]);
+        assert_eq!(theirs, ours, "{sort}");
+        assert!(ours.lines().last().expect("a sum").starts_with("     8225      1469 total"), "{ours}");
+    }
+    for options in [&["-f", "-c", "-w", "-S", "name"][..], &["-f", "-C", "-e", "trace=%desc", "-S", "name"]] {
+        let columns = |trace: &str| -> Vec<Vec<String>> {
+            let table = trace.lines().skip_while(|line| !line.starts_with("% time"));
+            table.map(|line| line.split_whitespace().skip(3).map(str::to_owned).collect()).collect()
+        };
+        let (theirs, ours) = both(options, &busy, &[]);
+        assert_eq!(columns(&theirs), columns(&ours), "{options:?}");
+        assert!(columns(&ours).len() > 5, "{ours}");
+    }
     // With times, all but the times.
     let (_, ours) = both(&["-c"], busybox, &["cat", "a.txt"]);
     assert!(ours.starts_with("% time     seconds  usecs/call     calls    errors syscall\n"), "{ours}");
@@ -401,35 +432,92 @@ fn said(args: &[&str]) -> (String, i32) {
     (String::from_utf8_lossy(&outcome.stderr).into_owned(), outcome.status)
 }
 
+/// What strace itself says, without what a program it started says.
+fn messages(text: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| line.starts_with("strace: ") || line.starts_with("Try "))
+        .map(|line| line.replace("Try 'emu strace", "Try 'strace"))
+        .collect()
+}
+
+/// A command line a line; all that strace has to say of it, and how it ends, is the same.
 #[test]
 fn mistakes_get_straces_messages() {
     if !native() || program("strace", &[STRACE], "strace").is_none() {
         return;
     }
-    for args in [
-        &["-e", "trace=foo", "x"][..],
-        &["-e", "inject=foo:error=EIO", "x"],
-        &["-e", "inject=write:when=x", "x"],
-        &["-e", "inject=write:error=EFOO", "x"],
-        &["-e", "inject=write", "x"],
-        &["-e", "signal=FOO", "x"],
-        &["-e", "status=foo", "x"],
-        &["-e", "read=x", "x"],
-        &["-s", "x", "x"],
-        &["-a", "x", "x"],
-        &["-X", "foo", "x"],
-        &["-S", "foo", "-c", "x"],
-        &["-c", "-ff", "x"],
-        &["-o", "/nonexistent/x", "x"],
-        &["-Q", "x"],
-        &["-p", "x"],
-        &[],
+    let list = include_str!("strace-mistakes.txt");
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        let args: Vec<&str> = if line.is_empty() { Vec::new() } else { line.split(' ').collect() };
+        let theirs = Command::new(STRACE).args(&args).output().expect("strace runs");
+        let root = ["--root", "/"].into_iter().filter(|_| !args.is_empty());
+        let (ours, status) = said(&root.chain(args.iter().copied()).collect::<Vec<_>>());
+        let text = String::from_utf8_lossy(&theirs.stderr).into_owned();
+        assert_eq!(messages(&text), messages(&ours), "{line:?}");
+        assert_eq!(theirs.status.code(), Some(status), "{line:?}");
+    }
+}
+
+#[test]
+fn what_cannot_apply_says_so() {
+    for (args, message) in [
+        (&["-p", "1", "x"][..], "strace: -p/--attach: there is no process to attach to"),
+        (&["-D", "x"], "strace: -D/--daemonize has no effect"),
+        (
+            &["-e", "inject=write:poke_enter=@arg1=AA", "x"],
+            "strace: inject argument 'poke_enter' is not supported",
+        ),
     ] {
-        let theirs = Command::new("strace").args(args).output().expect("strace runs");
-        let theirs = String::from_utf8_lossy(&theirs.stderr).into_owned();
-        let (ours, status) = said(args);
-        assert_eq!(theirs.lines().next(), ours.lines().next(), "{args:?}");
-        assert_ne!(status, 0, "{args:?}");
+        let (ours, _) = said(args);
+        assert!(ours.starts_with(message), "{args:?}: {ours}");
+    }
+}
+
+/// Programs that cannot be started: the call that failed, and what strace says.
+#[test]
+fn a_program_that_cannot_be_executed() {
+    if !native() || program("strace", &[STRACE], "strace").is_none() {
+        return;
+    }
+    let no_vars = |text: String| {
+        let from = text.find("], 0x").unwrap_or(text.len());
+        let to = text.find(" = -1").unwrap_or(text.len());
+        format!("{}{}", &text[..from.min(to)], &text[to..])
+    };
+    for args in
+        [&["/etc/passwd"][..], &["-f", "/tmp"], &["-q", "-q", "/etc/passwd"], &["-e", "trace=none", "/tmp"]]
+    {
+        let theirs = Command::new(STRACE).args(args).output().expect("strace runs");
+        let (ours, status) = said(&[&["--root", "/"], args].concat());
+        assert_eq!(no_vars(String::from_utf8_lossy(&theirs.stderr).into_owned()), no_vars(ours), "{args:?}");
+        assert_eq!(theirs.status.code(), Some(status), "{args:?}");
+    }
+}
+
+/// Where the trace goes: a command's input, behind what a file holds, a command that ends at once.
+#[test]
+fn the_trace_goes_where_it_is_told() {
+    let Some(busybox) = program("strace", &[BUSYBOX], "busybox-static") else { return };
+    let dir = tempfile::tempdir().expect("a fresh directory can be made");
+    let run_in = |options: &[&str]| {
+        let mut command = Command::new(emu());
+        command.arg("strace").args(options).arg(&busybox).args(["echo", "hi"]);
+        run(command, dir.path(), b"")
+    };
+    let expected = "write(1, \"hi\\n\", 3)                     = 3\n+++ exited with 0 +++\n";
+    for target in ["|cat > out", "!cat > out", "out"] {
+        let outcome = run_in(&["-e", "trace=write", "-o", target]);
+        assert_eq!(outcome.stdout, b"hi\n", "{target}");
+        let written = std::fs::read_to_string(dir.path().join("out")).expect("the trace was written");
+        assert_eq!(written, expected, "{target}");
+    }
+    let _ = run_in(&["-e", "trace=write", "-A", "-o", "out"]);
+    let written = std::fs::read_to_string(dir.path().join("out")).expect("the trace was written");
+    assert_eq!(written, expected.repeat(2));
+    for target in ["|true", "!exit 3", "|exec <&-; sleep 0.1"] {
+        let outcome = run_in(&["-o", target]);
+        assert_eq!((outcome.stdout, outcome.status), (b"hi\n".to_vec(), 0), "{target}");
     }
 }
 
@@ -465,21 +553,40 @@ fn a_full_disk_behind_the_trace_does_not_disturb_the_guest() {
 #[test]
 fn watching_changes_no_instruction_count() {
     let Some(busybox) = program("strace", &[BUSYBOX], "busybox-static") else { return };
+    if !native() {
+        return;
+    }
     let dir = tempfile::tempdir().expect("a fresh directory can be made");
     fixtures(dir.path());
-    let instructions = |traced: bool| {
-        let stats = dir.path().join(format!("stats-{traced}"));
+    let counts = |options: Option<&str>, program: &Path, args: &[&str]| {
+        let stats = dir.path().join("stats");
         let mut command = Command::new(emu());
-        if traced {
-            command.args(["strace", "-f", "-v", "-yy", "-o"]).arg(dir.path().join("trace"));
+        if let Some(options) = options {
+            command.arg("strace").args(options.split_whitespace()).arg("-o").arg(dir.path().join("trace"));
         }
-        command.arg("--stats").arg(&stats).arg(&busybox).args(["md5sum", "a.txt", "b.txt", "words"]);
-        let _ = run(command, dir.path(), b"");
+        // Time does not decide how often who runs.
+        command.arg("--deterministic=1").arg("--stats").arg(&stats).arg(program).args(args);
+        let outcome = run(command, dir.path(), b"");
         let text = std::fs::read_to_string(&stats).expect("counts were written");
         let counts: serde_json::Value = serde_json::from_str(&text).expect("they are JSON");
-        counts["instructions"].clone()
+        (counts["instructions"].clone(), counts["syscalls"].clone(), outcome.status)
     };
-    assert_eq!(instructions(false), instructions(true));
+    let busy = guest("strace", "busy");
+    let shell = ["sh", "-c", "cat a.txt | sort; for i in 1 2 3; do (exit $i) & done; wait; kill -USR1 $$"];
+    let programs: [(&Path, &[&str]); 4] = [
+        (&busybox, &["md5sum", "a.txt", "b.txt", "words"]),
+        (&busybox, &["cat", "nosuchfile"]),
+        (&busybox, &shell),
+        (&busy, &[]),
+    ];
+    for (program, args) in programs {
+        let plain = counts(None, program, args);
+        for options in
+            ["", "-f -v -yy", "-c", "-f -c -w", "-f -e trace=openat", "-k -f", "-ff -tt -T -i -n", "--json"]
+        {
+            assert_eq!(plain, counts(Some(options), program, args), "{options} {program:?} {args:?}");
+        }
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) struct Shares {
 /// Whose files the guest's user owns.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Owner {
+    #[cfg(unix)]
     pub(crate) host: (u32, u32),
     pub(crate) guest: (u32, u32),
 }

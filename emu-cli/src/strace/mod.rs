@@ -10,6 +10,7 @@ mod options;
 mod output;
 mod summary;
 mod tracer;
+mod user;
 mod zone;
 
 use std::ffi::OsString;
@@ -17,13 +18,16 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Parser;
+use emu_syscalls::abi::errno::Errno;
 use emu_syscalls::machine::Machine;
 use emu_syscalls::observe::{Watch, Watcher};
 use emu_syscalls::seam::Host;
+use emu_syscalls::task::TaskId;
+use emu_syscalls::task::pids::FIRST_PID;
 
 use crate::args::Cli;
 use crate::run;
-use crate::setup::Begun;
+use crate::setup::{self, Begun, NotStarted};
 use options::{Options, Usage};
 use output::Output;
 
@@ -68,13 +72,47 @@ fn traced(args: &[OsString]) -> Result<Result<u8>, Usage> {
     })?;
     let mut run_args = cli.run;
     run_args.unset = options.unset.clone();
-    let output = output::Output::new(&options)?;
-    Ok(run::run_watched(&run_args, move |machine, host, begun| {
-        machine.kernel.observer.plan = Arc::new(options.plan.clone());
-        attach(machine, host, begun, options, output);
+    let output = Output::new(&options)?;
+    let program = typed_program(&run_args.program);
+    let mut waiting = Some((options, output));
+    let done = run::run_watched(&run_args, |machine, host, begun| {
+        if let Some((options, output)) = waiting.take() {
+            machine.kernel.observer.plan = Arc::new(options.plan.clone());
+            attach(machine, host, begun, options, output);
+        }
         Ok(())
-    }))
+    });
+    match (done, waiting) {
+        (Err(error), Some((options, output))) => match error.downcast_ref::<NotStarted>() {
+            Some(why) => not_started(why, &program, options, output).map(Ok),
+            None => Ok(Err(error)),
+        },
+        (done, _) => Ok(done),
+    }
 }
+
+fn typed_program(words: &[OsString]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| word.to_string_lossy().into_owned().into_bytes()).collect()
+}
+
+/// A program that could not be started, told as strace tells it.
+fn not_started(why: &NotStarted, argv: &[Vec<u8>], options: Options, output: Output) -> Result<u8, Usage> {
+    let program = argv.first().map(Vec::as_slice).unwrap_or_default();
+    let name = String::from_utf8_lossy(program);
+    if why.status() == setup::NOT_FOUND {
+        return Err(options::plain(format!("Can't stat '{name}': No such file or directory")));
+    }
+    let errno = why.errno();
+    tracer::Tracer::new(options, output, TaskId(FIRST_PID)).failed(program, argv, errno);
+    // What is missing is more than an error number says.
+    if errno != Errno::EACCES {
+        eprintln!("emu: {why}");
+    }
+    Ok(EXIT_NOT_STARTED)
+}
+
+/// Exit status of strace for a program that cannot be executed.
+const EXIT_NOT_STARTED: u8 = 1;
 
 /// Watches a machine whose first program was started.
 fn attach(machine: &mut Machine, host: &mut dyn Host, begun: &Begun, options: Options, output: Output) {

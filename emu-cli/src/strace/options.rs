@@ -5,12 +5,13 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
+mod set;
+
 use clap::CommandFactory;
 use emu_syscalls::observe::inject::Rule;
-use emu_syscalls::observe::value::{Escapes, NameStyle, Style};
+use emu_syscalls::observe::value::{Escapes, FdDetails, Style};
 use emu_syscalls::observe::{CallSet, Watch};
 
-use super::expr;
 use super::long::{LONG, PLAIN, WITH_ARGUMENT};
 use crate::args::Cli;
 
@@ -76,8 +77,11 @@ pub(crate) struct Options {
     pub(crate) style: Style,
     pub(crate) calls: CallSet,
     pub(crate) raw: CallSet,
+    pub(crate) verbose: CallSet,
     pub(crate) abbrev: CallSet,
     pub(crate) signals: u64,
+    /// A task that calls execve(2) is left alone from then on (`-b execve`).
+    pub(crate) detach_on_exec: bool,
     pub(crate) statuses: BTreeSet<&'static str>,
     pub(crate) paths: Vec<Vec<u8>>,
     pub(crate) data_read: u64,
@@ -126,8 +130,10 @@ impl Default for Options {
             style: Style::default(),
             calls: CallSet::all(),
             raw: CallSet::none(),
+            verbose: CallSet::all(),
             abbrev: CallSet::all(),
             signals: u64::MAX,
+            detach_on_exec: false,
             statuses: ["successful", "failed", "unfinished", "unavailable", "detached"].into(),
             paths: Vec::new(),
             data_read: 0,
@@ -152,22 +158,34 @@ impl Default for Options {
     }
 }
 
-#[derive(Default)]
+/// What was typed, where it matters that it was.
+#[derive(Debug, Default)]
 struct Seen {
     follow: u32,
+    deprecated_follow: bool,
     quiet: u32,
-    quiet_set: Option<Vec<String>>,
+    quiet_set: Option<BTreeSet<&'static str>>,
     hex: u32,
+    hex_long: Option<Escapes>,
     times: u32,
+    absolute: Option<(Clock, Digits)>,
     paths: u32,
+    decode_fds: Option<BTreeSet<&'static str>>,
     summary_only: bool,
     summary_too: bool,
+    sorted: bool,
+    columns: bool,
     separate: bool,
-    trace: bool,
     status: bool,
     z: u32,
     uppercase_z: u32,
+    last_z: char,
     verbose: bool,
+    daemonize: u32,
+    seccomp: bool,
+    traced: bool,
+    version: bool,
+    user: Option<String>,
 }
 
 /// Reads a command line.
@@ -187,25 +205,24 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Options, Usage> {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (long, None),
             };
-            if let Some((_, what, takes)) = LONG.iter().find(|(known, ..)| *known == name) {
-                let value = match (takes, value) {
-                    (1, None) => Some(
-                        rest.next()
-                            .map(|next| next.to_string_lossy().into_owned())
-                            .ok_or_else(|| usage(format!("option '--{name}' requires an argument")))?,
-                    ),
-                    (0, Some(_)) => {
-                        return Err(usage(format!("option '--{name}' doesn't allow an argument")));
-                    }
-                    (_, value) => value,
-                };
-                set_long(&mut options, &mut seen, what, name, value)?;
+            let exact = LONG.iter().any(|(known, ..)| *known == name);
+            if !exact && own_option(&mut options, arg, name, value.is_some(), &mut rest)? {
                 continue;
             }
-            if own_option(&mut options, arg, name, value.is_some(), &mut rest)? {
-                continue;
-            }
-            return Err(usage(format!("unrecognized option '--{name}'")));
+            let (name, what, takes) = long_option(name, long)?;
+            let value = match (takes, value) {
+                (1, None) => Some(
+                    rest.next()
+                        .map(|next| next.to_string_lossy().into_owned())
+                        .ok_or_else(|| usage(format!("option '--{name}' requires an argument")))?,
+                ),
+                (0, Some(_)) => {
+                    return Err(usage(format!("option '--{name}' doesn't allow an argument")));
+                }
+                (_, value) => value,
+            };
+            set::long(&mut options, &mut seen, what, name, value)?;
+            continue;
         }
         if text.len() < 2 || !text.starts_with('-') {
             program.push(arg.clone());
@@ -213,8 +230,9 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Options, Usage> {
             break;
         }
         for (at, letter) in text[1..].char_indices() {
+            let typed = format!("-{letter}");
             if PLAIN.contains(letter) {
-                set(&mut options, &mut seen, letter, String::new())?;
+                set::short(&mut options, &mut seen, letter, &typed, String::new())?;
             } else if WITH_ARGUMENT.contains(letter) {
                 let tail = &text[1 + at + letter.len_utf8()..];
                 let value = if tail.is_empty() {
@@ -224,7 +242,7 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Options, Usage> {
                 } else {
                     tail.to_owned()
                 };
-                set(&mut options, &mut seen, letter, value)?;
+                set::short(&mut options, &mut seen, letter, &typed, value)?;
                 break;
             } else {
                 return Err(usage(format!("invalid option -- '{letter}'")));
@@ -232,6 +250,24 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Options, Usage> {
         }
     }
     finish(options, &seen, program)
+}
+
+/// A long option by its name or the beginning of one, as getopt_long(3) takes it.
+fn long_option(name: &str, typed: &str) -> Result<(&'static str, &'static str, u8), Usage> {
+    if let Some(known) = LONG.iter().find(|(known, ..)| *known == name) {
+        return Ok(*known);
+    }
+    let found: Vec<_> = LONG.iter().filter(|(known, ..)| known.starts_with(name)).collect();
+    match found.as_slice() {
+        [] => Err(usage(format!("unrecognized option '--{typed}'"))),
+        [first, others @ ..] if others.iter().all(|other| (other.1, other.2) == (first.1, first.2)) => {
+            Ok(**first)
+        }
+        all => {
+            let names: Vec<String> = all.iter().map(|(name, ..)| format!(" '--{name}'")).collect();
+            Err(usage(format!("option '--{typed}' is ambiguous; possibilities:{}", names.concat())))
+        }
+    }
 }
 
 /// An option of emu's own, passed on.
@@ -255,77 +291,169 @@ fn own_option(
 }
 
 fn finish(mut options: Options, seen: &Seen, program: Vec<OsString>) -> Result<Options, Usage> {
+    if seen.version {
+        return Err(Usage { message: "V".into(), hint: false });
+    }
     if program.is_empty() {
         return Err(usage("must have PROG [ARGS] or -p PID"));
     }
-    if seen.summary_only && seen.summary_too {
-        return Err(usage("-c/--summary-only and -C/--summary are mutually exclusive"));
-    }
-    options.follow = seen.follow > 0;
-    options.separate = (seen.follow > 1 || seen.separate && seen.follow > 0) && options.output.is_some();
-    if (seen.follow > 1 || seen.separate) && (seen.summary_only || seen.summary_too) {
-        return Err(usage(
-            "(-c/--summary-only or -C/--summary) and -ff/--output-separately are mutually exclusive",
-        ));
-    }
-    options.summary = seen.summary_only || seen.summary_too;
+    let summary = seen.summary_only || seen.summary_too;
+    let separate = seen.follow > 1 || seen.separate;
+    let to_file = options.output.is_some();
+    conflicts(&options, seen, summary, separate)?;
+    remarks(&mut options, seen, summary);
+    options.follow = seen.follow > 0 || seen.deprecated_follow;
+    options.separate = separate && options.follow && to_file;
+    options.summary = summary;
     options.lines = !seen.summary_only;
-    if options.wall && !options.summary {
-        return Err(usage("-w/--summary-wall-clock must be given with (-c/--summary-only or -C/--summary)"));
-    }
-    options.style.strings = match (seen.hex, options.style.strings) {
-        (0, strings) => strings,
-        (1, _) => Escapes::Hex,
+    options.style.strings = match (seen.hex, seen.hex_long) {
+        (_, Some(strings)) => strings,
+        (0, None) => options.style.strings,
+        (1, None) => Escapes::Hex,
         _ => Escapes::AllHex,
     };
-    options.style.paths = seen.paths > 0;
-    options.style.details = seen.paths > 1;
+    let decodes = |what: &str| match &seen.decode_fds {
+        Some(set) => set.contains(what),
+        None => seen.paths > 1,
+    };
+    options.style.paths = decodes("path") || seen.paths == 1;
+    options.style.details =
+        FdDetails { sockets: decodes("socket"), devices: decodes("dev"), pidfds: decodes("pidfd") };
     if seen.verbose {
         options.abbrev = CallSet::none();
     }
-    match seen.times {
-        0 => {}
-        1 => (options.clock, options.clock_digits) = (Clock::Time, 0),
-        2 => (options.clock, options.clock_digits) = (Clock::Time, 6),
+    match (seen.times, seen.absolute) {
+        (_, Some(absolute)) => (options.clock, options.clock_digits) = absolute,
+        (0, None) => {}
+        (1, None) => (options.clock, options.clock_digits) = (Clock::Time, 0),
+        (2, None) => (options.clock, options.clock_digits) = (Clock::Time, 6),
         _ => (options.clock, options.clock_digits) = (Clock::Unix, 6),
     }
-    if seen.z > 0 && !seen.status {
-        options.statuses = ["successful"].into();
+    if !seen.status {
+        match seen.last_z {
+            'z' => options.statuses = ["successful"].into(),
+            'Z' => options.statuses = ["failed"].into(),
+            _ => {}
+        }
     }
-    if seen.uppercase_z > 0 && !seen.status {
-        options.statuses = ["failed"].into();
+    let quiet = |what: &str, from: u32| match &seen.quiet_set {
+        Some(set) => set.contains(what),
+        None => seen.quiet >= from,
+    };
+    options.quiet_attach = quiet("attach", 1) || to_file && seen.quiet_set.is_none();
+    options.quiet_exit = quiet("exit", 2);
+    if let Some(name) = &seen.user {
+        options.run.push("--user".into());
+        let user = super::user::find(name, &options.run)
+            .ok_or_else(|| plain(format!("Cannot find user '{name}'")))?;
+        options.run.push(user.into());
     }
-    let to_file = options.output.is_some();
-    options.quiet_attach = seen.quiet > 0 || to_file;
-    options.quiet_exit = seen.quiet > 1;
-    if let Some(set) = &seen.quiet_set {
-        let has = |name: &str| set.iter().any(|one| one == name || one == "all");
-        options.quiet_attach = has("attach") || to_file && set.is_empty();
-        options.quiet_exit = has("exit") || has("exits");
+    options.run.push("--".into());
+    options.run.extend(program);
+    Ok(options)
+}
+
+/// Options that cannot stand together.
+fn conflicts(options: &Options, seen: &Seen, summary: bool, separate: bool) -> Result<(), Usage> {
+    let wrong = match () {
+        () if seen.summary_only && seen.summary_too => {
+            "-c/--summary-only and -C/--summary are mutually exclusive"
+        }
+        () if separate && summary => {
+            "(-c/--summary-only or -C/--summary) and -ff/--output-separately are mutually exclusive"
+        }
+        () if options.wall && !summary => {
+            "-w/--summary-wall-clock must be given with (-c/--summary-only or -C/--summary)"
+        }
+        () if seen.columns && !summary => {
+            "-U/--summary-columns must be given with (-c/--summary-only or -C/--summary)"
+        }
+        () if separate && options.output.as_ref().is_some_and(|target| is_command(target)) => {
+            "piping the output and -ff/--output-separately are mutually exclusive"
+        }
+        () if seen.daemonize > 3 => {
+            return Err(usage(format!(
+                "Too many -D's ({}), maximum supported -D count is 3",
+                seen.daemonize
+            )));
+        }
+        () => "",
+    };
+    if !wrong.is_empty() {
+        return Err(usage(wrong));
     }
-    if options.summary && !options.lines {
+    let twice = match () {
+        () if seen.times > 0 && seen.absolute.is_some() => "-t and --absolute-timestamps",
+        () if seen.paths > 0 && seen.decode_fds.is_some() => "-y and --decode-fds",
+        () if seen.hex > 0 && seen.hex_long.is_some() => "-x and --strings-in-hex",
+        () if seen.quiet > 0 && seen.quiet_set.is_some() => "-q and -e quiet/--quiet",
+        () => return Ok(()),
+    };
+    Err(plain(format!("{twice} cannot be provided simultaneously")))
+}
+
+/// Whether `-o` names a command.
+pub(super) fn is_command(target: &OsStr) -> bool {
+    target.to_string_lossy().starts_with(['|', '!'])
+}
+
+/// What has no effect is said.
+fn remarks(options: &mut Options, seen: &Seen, summary: bool) {
+    let mut say = |text: &str| options.remarks.push(text.to_owned());
+    if seen.sorted && !summary {
+        say("-S/--summary-sort-by has no effect without (-c/--summary-only or -C/--summary)");
+    }
+    if seen.deprecated_follow {
+        say(if seen.follow > 0 {
+            "deprecated option -F ignored"
+        } else {
+            "option -F is deprecated, please use -f/--follow-forks instead"
+        });
+    }
+    if options.append && options.output.is_none() {
+        say("-A/--output-append-mode has no effect without -o/--output");
+    }
+    if seen.separate && options.output.is_none() && seen.follow == 0 {
+        say("--output-separately has no effect without -o/--output");
+    }
+    if seen.seccomp {
+        if seen.follow == 0 && !seen.deprecated_follow {
+            say("--seccomp-bpf cannot be used without -f/--follow-forks, disabling");
+        } else if !seen.traced {
+            say(
+                "Seccomp filter is requested but there are no syscalls to filter.  See -e trace to filter syscalls.",
+            );
+        }
+    }
+    if seen.z > 0 && seen.uppercase_z > 0 {
+        say(
+            "Only the last of -z/--successful-only/-Z/--failed-only options will take effect. See status qualifier for more complex filters.",
+        );
+    }
+    if seen.daemonize > 0 {
+        say("-D/--daemonize has no effect: emu runs the program it traces");
+    }
+    if seen.summary_only {
         for (on, name) in [
             (options.pointer, "-i/--instruction-pointer"),
             (options.numbers, "-n/--syscall-number"),
             (options.stack, "-k/--stack-traces"),
             (options.relative.is_some(), "-r/--relative-timestamps"),
-            (options.clock != Clock::None, "-t/--absolute-timestamps"),
+            (seen.times > 0 || seen.absolute.is_some(), "-t/--absolute-timestamps"),
             (options.took.is_some(), "-T/--syscall-times"),
-            (options.style.paths, "-y/--decode-fds"),
+            (seen.paths > 0 || seen.decode_fds.is_some(), "-y/--decode-fds"),
         ] {
             if on {
                 options.remarks.push(format!("{name} has no effect with -c/--summary-only"));
             }
         }
     }
-    let _ = seen.trace;
-    options.run.extend(program);
-    Ok(options)
 }
 
 /// The watch that the options ask for.
 pub(crate) fn watch(options: &Options) -> Watch {
     let mut style = options.style;
+    // Paths of `-P` are those of descriptors too.
     style.paths |= !options.paths.is_empty();
     let mut calls = options.calls.clone();
     if options.summary && !options.lines {
@@ -335,6 +463,8 @@ pub(crate) fn watch(options: &Options) -> Watch {
     Watch {
         style,
         calls,
+        structures: options.verbose.clone(),
+        abbrev: options.abbrev.clone(),
         only: None,
         gate: false,
         stack: options.stack,
@@ -344,300 +474,113 @@ pub(crate) fn watch(options: &Options) -> Watch {
     }
 }
 
-fn number(letter: char, value: &str) -> Result<usize, Usage> {
-    value.parse().map_err(|_| usage(format!("invalid -{letter} argument: '{value}'")))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn set(options: &mut Options, seen: &mut Seen, letter: char, value: String) -> Result<(), Usage> {
-    match letter {
-        'a' => options.column = number('a', &value)?,
-        'b' => {
-            if value != "execve" {
-                return Err(usage(format!("Syscall '{value}' for -b isn't supported")));
-            }
-            return Err(plain("-b/--detach-on: nothing can be detached from: the program runs inside emu"));
-        }
-        'c' => seen.summary_only = true,
-        'C' => seen.summary_too = true,
-        'F' => seen.follow += 1,
-        'd' => options.remarks.push("-d/--debug has no effect: there is no tracer to debug".into()),
-        'D' => options.remarks.push("-D/--daemonize has no effect: emu runs the program it traces".into()),
-        'I' => {
-            if !matches!(value.as_str(), "1" | "2" | "3" | "4") {
-                return Err(usage(format!("invalid -I argument: '{value}'")));
-            }
-        }
-        'e' => expression(options, seen, &value)?,
-        'E' => {
-            if value.contains('=') {
-                options.run.push("--env".into());
-                options.run.push(value.into());
-            } else {
-                options.unset.push(value.into_bytes());
-            }
-        }
-        'f' => seen.follow += 1,
-        'h' => return Err(Usage { message: String::new(), hint: false }),
-        'i' => options.pointer = true,
-        'k' => options.stack = true,
-        'n' => options.numbers = true,
-        'A' => options.append = true,
-        'o' => options.output = Some(value.into()),
-        'O' => {
-            options.overhead_ns =
-                expr::duration_ns(&value).ok_or_else(|| usage(format!("invalid -O argument: '{value}'")))?
-        }
-        'p' => {
-            if value.split([',', ' ', '\t', '\n']).any(|pid| pid.trim().parse::<u32>().is_err()) {
-                return Err(plain(format!("Invalid process id: '{value}'")));
-            }
-            return Err(plain(
-                "-p/--attach: there is no process to attach to: emu runs the program it traces",
-            ));
-        }
-        'P' => options.paths.push(value.into_bytes()),
-        'q' => seen.quiet += 1,
-        'r' => options.relative = Some(6),
-        's' => {
-            let limit = number('s', &value)?;
-            if limit > 0x3fff_ffff {
-                return Err(usage(format!("invalid -s argument: '{value}'")));
-            }
-            options.style.limit = limit;
-        }
-        'S' => options.sort = sort(&value)?,
-        't' => seen.times += 1,
-        'T' => options.took = Some(6),
-        'u' => {
-            options.run.push("--user".into());
-            options.run.push(user(&value)?.into());
-        }
-        'U' => options.columns = columns(&value)?,
-        'v' => seen.verbose = true,
-        'V' => return Err(Usage { message: "V".into(), hint: false }),
-        'w' => options.wall = true,
-        'x' => seen.hex += 1,
-        'X' => {
-            options.style.names = match value.as_str() {
-                "raw" => NameStyle::Raw,
-                "abbrev" => NameStyle::Names,
-                "verbose" => NameStyle::Both,
-                _ => return Err(usage(format!("invalid -X argument: '{value}'"))),
-            }
-        }
-        'y' => seen.paths += 1,
-        'Y' => options.names = true,
-        'z' => seen.z += 1,
-        'Z' => seen.uppercase_z += 1,
-        _ => return Err(usage(format!("invalid option -- '{letter}'"))),
+    fn parsed(words: &[&str]) -> Result<Options, Usage> {
+        parse(&words.iter().map(OsString::from).collect::<Vec<_>>())
     }
-    Ok(())
-}
 
-fn set_long(
-    options: &mut Options,
-    seen: &mut Seen,
-    what: &str,
-    name: &str,
-    value: Option<String>,
-) -> Result<(), Usage> {
-    let given = value.clone().unwrap_or_default();
-    match what {
-        what if what.len() == 1 => set(options, seen, what.chars().next().unwrap_or('?'), given)?,
-        what if what.starts_with("e ") => expression(options, seen, &format!("{}={given}", &what[2..]))?,
-        "separate" => seen.separate = true,
-        "quiet" => match value {
-            None => seen.quiet += 1,
-            Some(set) => expression(options, seen, &format!("quiet={set}"))?,
-        },
-        "decode-fds" => match value.as_deref() {
-            None | Some("path") => seen.paths = seen.paths.max(1),
-            Some("none") => seen.paths = 0,
-            Some(_) => seen.paths = 2,
-        },
-        "decode-pids" => match given.as_str() {
-            "comm" => options.names = true,
-            "pidns" => {}
-            _ => return Err(plain(format!("invalid decode-pids argument: '{given}'"))),
-        },
-        "relative" => options.relative = Some(precision(name, value.as_deref().unwrap_or("us"))?),
-        "times" => options.took = Some(precision(name, value.as_deref().unwrap_or("us"))?),
-        "absolute" => {
-            options.clock = Clock::Time;
-            options.clock_digits = 0;
-            for part in given.split(',').filter(|part| !part.is_empty()) {
-                let part = part.trim_start_matches("format:").trim_start_matches("precision:");
-                match part {
-                    "none" => options.clock = Clock::None,
-                    "time" => options.clock = Clock::Time,
-                    "unix" => options.clock = Clock::Unix,
-                    digits => options.clock_digits = precision(name, digits)?,
-                }
-            }
-        }
-        "hex" => match value.as_deref() {
-            None | Some("all") => seen.hex = 2,
-            Some("non-ascii") => seen.hex = 1,
-            Some("non-ascii-chars") => options.style.strings = Escapes::HexChars,
-            Some("none") => seen.hex = 0,
-            Some(_) => return Err(usage(format!("invalid --strings-in-hex argument: '{given}'"))),
-        },
-        "json" => options.json = true,
-        _ => options.remarks.push(format!("--{name} has no effect here")),
+    #[test]
+    fn options_stand_before_the_program() {
+        let options = parsed(&["-fyo", "out", "-e", "trace=open", "--root", "/r", "prog", "-c"]).unwrap();
+        assert!(options.follow && options.style.paths && !options.summary);
+        assert_eq!(options.output.as_deref(), Some(OsStr::new("out")));
+        assert_eq!(options.run, ["--root", "/r", "--", "prog", "-c"]);
     }
-    Ok(())
-}
 
-fn precision(name: &str, value: &str) -> Result<Digits, Usage> {
-    match value {
-        "s" => Ok(0),
-        "ms" => Ok(3),
-        "us" => Ok(6),
-        "ns" => Ok(9),
-        _ => Err(usage(format!("invalid --{name} argument: '{value}'"))),
+    #[test]
+    fn long_names_may_be_cut_short() {
+        assert!(parsed(&["--fo", "x"]).unwrap().follow);
+        let wrong = parsed(&["--st", "x"]).unwrap_err().message;
+        assert_eq!(
+            wrong,
+            "option '--st' is ambiguous; possibilities: '--stack-traces' '--string-limit' '--strings-in-hex' '--status'"
+        );
     }
-}
 
-fn sort(value: &str) -> Result<Column, Usage> {
-    Ok(match value {
-        "time" | "time-total" | "total-time" | "time-percent" => Column::TotalTime,
-        "min-time" | "shortest" | "time-min" => Column::MinTime,
-        "max-time" | "longest" | "time-max" => Column::MaxTime,
-        "avg-time" | "time-avg" => Column::AvgTime,
-        "calls" | "count" => Column::Calls,
-        "errors" | "error" => Column::Errors,
-        "name" | "syscall" | "syscall-name" => Column::Name,
-        "nothing" | "none" => Column::Nothing,
-        _ => return Err(usage(format!("invalid sortby: '{value}'"))),
-    })
-}
-
-fn columns(value: &str) -> Result<Vec<Column>, Usage> {
-    let mut list = Vec::new();
-    for name in value.split(',') {
-        let column = match name {
-            "time-percent" | "time_percent" | "time" => Column::TimePercent,
-            "total-time" | "time-total" | "total_time" => Column::TotalTime,
-            "min-time" | "shortest" => Column::MinTime,
-            "max-time" | "longest" => Column::MaxTime,
-            "avg-time" | "time-avg" => Column::AvgTime,
-            "calls" | "count" => Column::Calls,
-            "errors" | "error" => Column::Errors,
-            "name" | "syscall" | "syscall-name" => Column::Name,
-            _ => return Err(usage(format!("unknown column name: '{name}'"))),
+    /// Words that options are made of, put together at random: whatever comes out is told, and nothing panics.
+    #[test]
+    fn no_command_line_panics() {
+        const PIECES: [&str; 64] = [
+            "-",
+            "--",
+            "-e",
+            "-f",
+            "-o",
+            "-s",
+            "-P",
+            "-b",
+            "-I",
+            "-O",
+            "-S",
+            "-U",
+            "-X",
+            "-E",
+            "-u",
+            "-p",
+            "trace",
+            "=",
+            "inject",
+            "fault",
+            ":",
+            "error",
+            "retval",
+            "signal",
+            "when",
+            "delay_enter",
+            "if",
+            "..",
+            "+",
+            "!",
+            "?",
+            "%",
+            "/",
+            "@",
+            ",",
+            "|",
+            "all",
+            "none",
+            "write",
+            "open",
+            "EIO",
+            "INT",
+            "0",
+            "1",
+            "65536",
+            "-1",
+            "0x",
+            "1.5",
+            "us",
+            "ns",
+            "é",
+            "\u{0}",
+            "quiet",
+            "status",
+            "decode-fds",
+            "verbose",
+            "--trace",
+            "--fo",
+            "--s",
+            "fd==1",
+            "&",
+            "<",
+            "(",
+            " ",
+        ];
+        let mut random = 1u64;
+        let mut below = |n: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(random >> 33).unwrap_or(0) % n
         };
-        if list.contains(&column) {
-            return Err(usage(format!("call summary column has been provided more than once: '{name}'")));
-        }
-        list.push(column);
-    }
-    if !list.contains(&Column::Name) {
-        list.push(Column::Name);
-    }
-    Ok(list)
-}
-
-/// A user by number, or one of the names every system has.
-fn user(value: &str) -> Result<String, Usage> {
-    if value.split(':').all(|part| part.parse::<u32>().is_ok()) {
-        return Ok(value.to_owned());
-    }
-    match value {
-        "root" => Ok("0:0".into()),
-        "nobody" => Ok("65534:65534".into()),
-        _ => Err(plain(format!("Cannot find user '{value}'"))),
-    }
-}
-
-/// `-e EXPR`
-fn expression(options: &mut Options, seen: &mut Seen, text: &str) -> Result<(), Usage> {
-    let (what, set) = match text.split_once('=') {
-        Some((what, set)) if is_option(what) => (what, set),
-        _ => ("trace", text),
-    };
-    match what {
-        "trace" | "t" => {
-            options.calls = expr::calls(set)?;
-            seen.trace = true;
-        }
-        "abbrev" | "a" => options.abbrev = expr::calls(set)?,
-        "verbose" | "v" => {
-            let verbose = expr::calls(set)?;
-            options.raw = verbose.inverted();
-        }
-        "raw" | "x" => options.raw = expr::calls(set)?,
-        "signal" | "signals" | "s" => options.signals = expr::signals(set)?,
-        "read" | "reads" | "r" => options.data_read = expr::descriptors(set)?,
-        "write" | "writes" | "w" => options.data_written = expr::descriptors(set)?,
-        "status" => {
-            options.statuses = expr::statuses(set)?;
-            seen.status = true;
-        }
-        "inject" => options.plan.push(expr::inject(set, false)?),
-        "fault" => options.plan.push(expr::inject(set, true)?),
-        "quiet" | "silent" | "silence" | "q" => {
-            let names: Vec<String> = set.split(',').map(str::to_owned).collect();
-            for name in &names {
-                let known = [
-                    "attach",
-                    "exit",
-                    "exits",
-                    "path-resolution",
-                    "path-resolve",
-                    "personality",
-                    "thread-execve",
-                    "superseded",
-                    "all",
-                    "none",
-                ];
-                if !known.contains(&name.trim_start_matches('!')) {
-                    return Err(plain(format!("invalid quiet '{name}'")));
-                }
+        for _ in 0..30_000 {
+            let words: Vec<OsString> = (0..1 + below(5))
+                .map(|_| (0..1 + below(7)).map(|_| PIECES[below(PIECES.len())]).collect::<String>().into())
+                .collect();
+            if let Err(Usage { message, .. }) = parse(&words) {
+                assert!(message.len() < 2000, "{words:?}");
             }
-            seen.quiet_set = Some(names);
         }
-        "decode-fds" | "decode-fd" => {
-            seen.paths = match set {
-                "none" => 0,
-                "path" => 1,
-                _ => 2,
-            };
-        }
-        "kvm" => return Err(plain("-e kvm: there is no virtual processor of the host's to tell of")),
-        _ => return Err(plain(format!("invalid -e argument: '{text}'"))),
     }
-    Ok(())
-}
-
-fn is_option(name: &str) -> bool {
-    [
-        "trace",
-        "t",
-        "abbrev",
-        "a",
-        "verbose",
-        "v",
-        "raw",
-        "x",
-        "signal",
-        "signals",
-        "s",
-        "read",
-        "reads",
-        "r",
-        "write",
-        "writes",
-        "w",
-        "status",
-        "inject",
-        "fault",
-        "quiet",
-        "silent",
-        "silence",
-        "q",
-        "decode-fds",
-        "decode-fd",
-        "kvm",
-    ]
-    .contains(&name)
 }

@@ -44,9 +44,6 @@ impl Output {
         let Some(target) = &options.output else { return Ok(Output::Stderr) };
         let text = target.to_string_lossy();
         if let Some(command) = text.strip_prefix('|').or_else(|| text.strip_prefix('!')) {
-            if options.separate {
-                return Err(plain("piping the output and -ff/--output-separately are mutually exclusive"));
-            }
             let child = Command::new("sh").arg("-c").arg(command).stdin(Stdio::piped()).spawn();
             let child =
                 child.map_err(|error| plain(format!("Can't popen '{command}': {}", reason(&error))))?;

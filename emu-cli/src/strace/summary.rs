@@ -54,7 +54,7 @@ impl Summary {
         let cells = |out: &mut String, cell: &dyn Fn(Column) -> String| {
             let line: Vec<String> =
                 options.columns.iter().map(|column| pad(*column, &cell(*column), options)).collect();
-            let _ = writeln!(out, "{}", line.join(" ").trim_end());
+            let _ = writeln!(out, "{}", line.join(" "));
         };
         cells(&mut out, &|column| title(column).to_owned());
         let rule = |column: Column| "-".repeat(width(column));

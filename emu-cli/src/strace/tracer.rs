@@ -4,7 +4,7 @@
 //!
 //! **Invariant**: it only looks; the guest runs the same without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use emu_syscalls::abi::errno::Errno;
@@ -64,6 +64,8 @@ pub(super) struct Tracer {
     first: TaskId,
     summary: Summary,
     last_ns: Option<u64>,
+    /// Tasks that were left alone (`-b execve`), and those they made.
+    detached: BTreeSet<TaskId>,
     /// Local time's distance from UTC.
     zone: super::zone::Zone,
 }
@@ -80,6 +82,7 @@ impl Tracer {
             first,
             summary: Summary::default(),
             last_ns: None,
+            detached: BTreeSet::new(),
             zone,
         }
     }
@@ -111,7 +114,7 @@ impl Tracer {
     }
 
     /// Begins a line of `tid`: ends an unfinished one, then the prefixes.
-    fn leader(&mut self, tid: TaskId, at: Stamp, k: &Kernel) {
+    fn leader(&mut self, tid: TaskId, at: Stamp, k: Option<&Kernel>) {
         if let Some(other) = self.printing
             && (other == tid || !self.options.separate)
             && !self.stages()
@@ -122,8 +125,7 @@ impl Tracer {
         let mut text = String::new();
         let many = self.tasks.len() > 1;
         let comm = if self.options.names {
-            k.tasks
-                .get(tid)
+            k.and_then(|k| k.tasks.get(tid))
                 .map(|task| format!("<{}>", String::from_utf8_lossy(&task.comm)))
                 .unwrap_or_default()
         } else {
@@ -139,7 +141,8 @@ impl Tracer {
             tcb.column = 0;
         }
         if self.options.pointer {
-            let ip = k.tasks.get(tid).filter(|task| task.in_kernel).map(|_| k.user_regs(tid).ip);
+            let inside = k.filter(|k| k.tasks.get(tid).is_some_and(|task| task.in_kernel));
+            let ip = inside.map(|k| k.user_regs(tid).ip);
             let ip = self.tasks.get(&tid).and_then(|tcb| tcb.call.as_ref()).map(|call| call.ip).or(ip);
             let _ = match ip {
                 Some(ip) => write!(text, "[{ip:016x}] "),
@@ -198,7 +201,7 @@ impl Tracer {
         self.printing = None;
     }
 
-    fn enter(&mut self, tid: TaskId, started: Started, k: &Kernel) {
+    fn enter(&mut self, tid: TaskId, started: Started, k: Option<&Kernel>) {
         let shown = started.shown;
         let nr = started.nr;
         let at = started.at;
@@ -235,7 +238,7 @@ impl Tracer {
         note: Option<&str>,
         tampered: Tampered,
         at: Stamp,
-        k: &Kernel,
+        k: Option<&Kernel>,
     ) {
         let Some(started) = self.tasks.get_mut(&tid).and_then(|tcb| tcb.call.take()) else { return };
         if self.options.summary && self.counts(nr) && ended != Ended::Never {
@@ -352,6 +355,10 @@ impl Tracer {
         self.output.write(tid, &text);
     }
 
+    fn tells_signal(&self, signal: u8) -> bool {
+        self.options.signals >> (signal.clamp(1, 64) - 1) & 1 != 0
+    }
+
     fn counts(&self, nr: u64) -> bool {
         self.options.calls.contains(nr)
     }
@@ -366,7 +373,7 @@ impl Tracer {
         })
     }
 
-    fn line(&mut self, tid: TaskId, at: Stamp, text: &str, k: &Kernel) {
+    fn line(&mut self, tid: TaskId, at: Stamp, text: &str, k: Option<&Kernel>) {
         if !self.options.lines {
             return;
         }
@@ -383,6 +390,28 @@ impl Tracer {
         }
     }
 
+    /// Leaves a task alone that has just become another program.
+    fn detach(&mut self, tid: TaskId, at: Stamp, k: Option<&Kernel>) {
+        if !self.options.quiet_attach {
+            eprintln!("strace: Process {} detached", tid.0);
+        }
+        let shown = self.tasks.get(&tid).and_then(|tcb| tcb.call.as_ref()).is_some_and(|call| call.shown);
+        if shown && self.options.lines && !self.options.json {
+            if self.printing != Some(tid) && !self.stages() && !self.options.separate {
+                self.leader(tid, at, k);
+                self.put(tid, "<... execve resumed>");
+            }
+            self.put(tid, " <detached ...>");
+            self.end_line(tid);
+            let staged = std::mem::take(&mut self.tasks.entry(tid).or_default().staged);
+            if self.options.statuses.contains("detached") {
+                self.output.write(tid, &staged);
+            }
+        }
+        self.tasks.remove(&tid);
+        self.detached.insert(tid);
+    }
+
     fn attached(&mut self, child: TaskId) {
         if !self.options.quiet_attach && self.options.lines {
             if let Some(other) = self.printing {
@@ -393,13 +422,28 @@ impl Tracer {
         }
     }
 
-    fn one(&mut self, stamped: Stamped, k: &Kernel) {
+    fn one(&mut self, stamped: Stamped, k: Option<&Kernel>) {
         let at = stamped.stamp;
         let Some(tid) = stamped.event.task() else { return };
         if !self.options.follow && tid != self.first {
             return;
         }
+        if self.detached.contains(&tid) {
+            match stamped.event {
+                Event::Forked { child, .. } => {
+                    self.detached.insert(child);
+                }
+                Event::TaskExited { .. } => {
+                    self.detached.remove(&tid);
+                }
+                _ => {}
+            }
+            return;
+        }
         match stamped.event {
+            Event::Exit { nr: 59, ended: Ended::Value(_), .. } if self.options.detach_on_exec => {
+                self.detach(tid, at, k);
+            }
             Event::Enter { nr, regs, ip, args, more, .. } => {
                 let shown = self.counts(nr) && (self.options.paths.is_empty() || self.touches(&args, &[]));
                 let started = Started {
@@ -443,7 +487,7 @@ impl Tracer {
                 }
             }
             Event::Signal { info, .. } => {
-                if self.options.signals >> (info.signo.max(1) - 1) & 1 == 0 {
+                if !self.tells_signal(info.signo) {
                     return;
                 }
                 let told = siginfo(&info.to_bytes()).to_text(&self.options.style);
@@ -454,7 +498,7 @@ impl Tracer {
                 }
                 self.line(tid, at, &format!("--- {signal} {told} ---"), k);
             }
-            Event::Stopped { signal, .. } => {
+            Event::Stopped { signal, .. } if self.tells_signal(signal) => {
                 let signal = emu_syscalls::observe::decode::signal_name(u64::from(signal));
                 self.line(tid, at, &format!("--- stopped by {signal} ---"), k);
             }
@@ -468,7 +512,14 @@ impl Tracer {
                 self.tasks.insert(to, tcb);
             }
             Event::TaskExited { status, .. } => {
-                if !self.options.quiet_exit {
+                let signal = u8::try_from(status & 0x7f).unwrap_or(0);
+                if signal != 0 && !self.tells_signal(signal) {
+                    // What ended it is not to be told.
+                    if self.printing == Some(tid) {
+                        self.put(tid, " <unfinished ...>\n");
+                        self.printing = None;
+                    }
+                } else if !self.options.quiet_exit {
                     let text = exit_text(status);
                     if self.options.json {
                         let line = json::end(tid, status, at);
@@ -494,7 +545,6 @@ impl Tracer {
         at: Stamp,
         k: &Kernel,
     ) {
-        use emu_syscalls::observe::value::{Bytes, Quote};
         // A relative path of `-P` means the file it leads to from the working directory.
         let cwd = k.tasks.get(self.first).and_then(|task| k.fs_contexts.get(task.fs)).map(|fs| fs.cwd);
         if let Some(cwd) = cwd.map(|cwd| k.path_for(self.first, cwd)) {
@@ -510,18 +560,35 @@ impl Tracer {
                 .collect();
             self.options.paths.extend(absolute);
         }
+        self.first_call(program, argv, envp, Ended::Value(0), at, Some(k));
+    }
+
+    /// The call that starts the program.
+    fn first_call(
+        &mut self,
+        program: &[u8],
+        argv: &[Vec<u8>],
+        envp: &[Vec<u8>],
+        ended: Ended,
+        at: Stamp,
+        k: Option<&Kernel>,
+    ) {
+        use emu_syscalls::observe::value::{Bytes, Quote};
         let text = |data: &[u8], kind| Value::Str(Bytes { data: data.to_vec(), more: false, kind });
         let list =
             |strings: &[Vec<u8>]| Value::array(strings.iter().map(|one| text(one, Quote::Text)).collect());
         // Where the caller of execve(2) would have had its environment: strace's own stack.
-        let sp = k.tasks.get(self.first).map_or(0, |_| 0x7fff_ffff_e000u64);
+        let sp = 0x7fff_ffff_e000u64;
         let count = envp.len();
         let note = format!("{count} var{}", if count == 1 { "" } else { "s" });
         let environment = Value::Either {
             brief: Box::new(Value::Note(Box::new(Value::Addr(sp)), note)),
             verbose: Box::new(list(envp)),
         };
-        let args = vec![text(program, Quote::Path), list(argv), environment];
+        let args = match self.options.verbose.contains(59) {
+            true => vec![text(program, Quote::Path), list(argv), environment],
+            false => vec![text(program, Quote::Path), Value::Addr(sp - 0x10), Value::Addr(sp)],
+        };
         let started = Started {
             nr: 59,
             regs: [sp, sp, sp, 0, 0, 0],
@@ -538,18 +605,23 @@ impl Tracer {
         };
         let first = self.first;
         self.enter(first, started, k);
-        self.exit(first, 59, &[], Ended::Value(0), Returns::Int, None, None, Tampered::default(), at, k);
+        self.exit(first, 59, &[], ended, Returns::Int, None, None, Tampered::default(), at, k);
     }
-}
 
-impl Watcher for Tracer {
-    fn events(&mut self, k: &Kernel, events: Vec<Stamped>) {
-        for event in events {
-            self.one(event, k);
+    /// The program could not be started: the call that failed, and the end of whoever made it.
+    pub(super) fn failed(mut self, program: &[u8], argv: &[Vec<u8>], errno: Errno) {
+        let at = Stamp::default();
+        self.first_call(program, argv, &[], Ended::Error(errno), at, None);
+        eprintln!("strace: exec: {}", errno.text().unwrap_or("Unknown error"));
+        let first = self.first;
+        if !self.options.quiet_exit {
+            self.line(first, at, "+++ exited with 1 +++", None);
         }
+        self.end();
     }
 
-    fn finish(&mut self, _k: &Kernel) {
+    /// What stands at the end of every trace.
+    fn end(&mut self) {
         if let Some(tid) = self.printing
             && !self.stages()
         {
@@ -561,6 +633,18 @@ impl Watcher for Tracer {
             self.output.write(first, &text);
         }
         self.output.finish();
+    }
+}
+
+impl Watcher for Tracer {
+    fn events(&mut self, k: &Kernel, events: Vec<Stamped>) {
+        for event in events {
+            self.one(event, Some(k));
+        }
+    }
+
+    fn finish(&mut self, _k: &Kernel) {
+        self.end();
     }
 }
 

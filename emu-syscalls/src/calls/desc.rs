@@ -384,7 +384,7 @@ pub(crate) fn ioctl(ctx: &mut Ctx<'_>, fd: Fd, request: U32, arg: Addr) -> SysRe
         }
         FIGETBSZ if !matches!(ctx.file(id).kind, File::Path(_)) => {
             let size = crate::vfs::stat::stat_file(ctx.k, id).blksize;
-            ctx.write_u32(arg, u32::try_from(size).unwrap_or(4096))?;
+            ctx.write_u32(arg, size)?;
             Ok(0)
         }
         FIONBIO => {

@@ -12,7 +12,7 @@ use crate::task::ptrace::{self, Kind, Resume, TraceStop, event, option};
 use crate::task::sighand::{SigInfo, SigSet, sig};
 use crate::task::signal::{To, post};
 use crate::task::wait::unpark;
-use crate::task::{RunState, TaskId};
+use crate::task::{RunState, TaskId, init};
 
 /// `PTRACE_*`
 mod req {
@@ -218,7 +218,8 @@ fn attach(ctx: &mut Ctx<'_>, tid: TaskId, seize: Option<u32>) -> SysResult {
     }
     ptrace::may_access(ctx.k, ctx.tid, tid)?;
     let task = ctx.k.task(tid);
-    if task.is_dead() || task.trace.tracer.is_some() {
+    // Threads of the kernel cannot be traced (PF_KTHREAD).
+    if tid == init::KSOFTIRQD || task.is_dead() || task.trace.tracer.is_some() {
         return Err(Errno::EPERM.into());
     }
     let was_stopped = task.state == RunState::Stopped;

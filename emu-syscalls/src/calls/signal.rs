@@ -180,7 +180,7 @@ pub(crate) fn kill(ctx: &mut Ctx<'_>, pid: Pid, sig: I32) -> SysResult {
         }
         -1 => {
             let me = ctx.task().group;
-            ctx.k.groups.ids().filter(|gid| *gid != me && *gid != init::GROUP).collect()
+            ctx.k.groups.ids().filter(|gid| *gid != me && !init::is_kernels_group(*gid)).collect()
         }
         0 => ctx.k.group_members(ctx.group().pgid),
         i32::MIN => return Err(Errno::ESRCH.into()),

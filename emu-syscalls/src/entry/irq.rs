@@ -1,4 +1,5 @@
-//! Interrupts: top halves that count and queue, softirqs that do the work on the way back to user mode.
+//! Interrupts: top halves that count and queue, softirqs that do the work on the way back to user mode, ksoftirqd for what is
+//! more than one way back may do.
 //!
 //! Key types: [`Irqs`] (counts and what is pending), [`Irq`] (sources), [`SoftIrq`].
 //!
@@ -9,8 +10,8 @@ use emu_core::persist;
 use crate::kernel::Kernel;
 use crate::observe::{Event, hook};
 use crate::seam::{Direction, Host, HostEvent};
-use crate::task::signal;
-use crate::task::wait::{WaitKey, wake_expired};
+use crate::task::wait::{WaitKey, unpark, wake_expired};
+use crate::task::{init, signal};
 use crate::time::timer::run_timers;
 
 /// A source of interrupts.
@@ -54,14 +55,33 @@ pub enum SoftIrq {
     Rcu = 9,
 }
 
+impl SoftIrq {
+    /// All of them, by number.
+    pub const ALL: [SoftIrq; SOFTIRQS] = [
+        SoftIrq::Hi,
+        SoftIrq::Timer,
+        SoftIrq::NetTx,
+        SoftIrq::NetRx,
+        SoftIrq::Block,
+        SoftIrq::IrqPoll,
+        SoftIrq::Tasklet,
+        SoftIrq::Sched,
+        SoftIrq::HrTimer,
+        SoftIrq::Rcu,
+    ];
+}
+
 /// Number of softirqs.
 pub const SOFTIRQS: usize = 10;
 /// Their names, as /proc/softirqs has them.
 pub const SOFTIRQ_NAMES: [&str; SOFTIRQS] =
     ["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"];
 
-/// Most host events that one run of the bottom half handles before the rest is left to ksoftirqd.
-const BUDGET: u32 = 64;
+/// Most host events that one run of the bottom half handles before the rest is left to ksoftirqd. Linux has a time here
+/// (MAX_SOFTIRQ_TIME); a count is the same in every run.
+pub const BUDGET: u32 = 64;
+/// How often one run looks for softirqs that were raised meanwhile (MAX_SOFTIRQ_RESTART).
+const RESTARTS: u32 = 10;
 
 /// Interrupt counts and what is pending.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +92,8 @@ pub struct Irqs {
     pub softirqs: [u64; SOFTIRQS],
     /// Raised softirqs, a bit each.
     pub raised: u16,
+    /// Those that were left to ksoftirqd, which has not done them yet.
+    pub left: u16,
     /// Host events that top halves queued.
     pub events: persist::Vector<HostEvent>,
     /// Times work was left to ksoftirqd.
@@ -142,54 +164,113 @@ pub fn host_interrupt(k: &mut Kernel, event: HostEvent) {
     top_half(k, irq);
 }
 
-/// Bottom halves of what is raised, within a budget; whatever is left stays raised for ksoftirqd, which runs when the next
-/// interrupt comes or nobody else can run.
+/// Who runs bottom halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Whoever is on the way out of the kernel.
+    WayOut,
+    /// ksoftirqd.
+    Daemon,
+}
+
+/// Bottom halves of what is raised, within a budget. What is left stays raised, and ksoftirqd is woken for it.
 pub fn run_softirqs(k: &mut Kernel, host: &mut dyn Host) {
-    if k.irq.raised == 0 {
-        return;
+    let rest = pass(k, host, By::WayOut);
+    if rest != 0 {
+        k.irq.left |= rest;
+        k.irq.deferred += 1;
+        wake_daemon(k);
+    }
+}
+
+fn wake_daemon(k: &mut Kernel) {
+    if unpark(k, init::KSOFTIRQD) {
+        k.sched.woken(init::KSOFTIRQD);
+    }
+}
+
+/// One turn of ksoftirqd. Whether there is more to do.
+pub(crate) fn daemon(k: &mut Kernel, host: &mut dyn Host) -> bool {
+    let rest = pass(k, host, By::Daemon);
+    k.irq.left = rest;
+    rest != 0
+}
+
+/// Runs what is raised, in the order of its numbers, again and again until nothing is, the budget is used up or it was looked
+/// often enough. What is raised still.
+fn pass(k: &mut Kernel, host: &mut dyn Host, by: By) -> u16 {
+    let mine = |k: &Kernel| match by {
+        By::WayOut => k.irq.raised & !k.irq.left,
+        By::Daemon => k.irq.raised,
+    };
+    if mine(k) == 0 {
+        return 0;
     }
     if k.observer.on {
         hook::stamp(k, host);
     }
-    let daemon = k.sched.current.is_none() && !k.irq.events.is_empty() && k.irq.deferred > 0;
-    if k.irq.take(SoftIrq::Timer) {
-        begins(k, SoftIrq::Timer, daemon);
-        let now = k.time.monotonic(host, k.retired);
-        wake_expired(k, now);
-        run_timers(k, now);
-        ends(k, SoftIrq::Timer, daemon);
-    }
-    if k.irq.take(SoftIrq::Tasklet) {
-        begins(k, SoftIrq::Tasklet, daemon);
-        let mut budget = BUDGET;
-        while let Some(event) = k.irq.events.pop_front() {
-            host_event(k, host, event);
-            budget -= 1;
-            if budget == 0 {
-                break;
+    let mut budget = BUDGET;
+    for _ in 0..RESTARTS {
+        let pending = mine(k);
+        if pending == 0 || budget == 0 {
+            break;
+        }
+        for softirq in SoftIrq::ALL {
+            if pending >> softirq as u16 & 1 != 0 && k.irq.take(softirq) {
+                note(k, softirq, true, by);
+                action(k, host, softirq, &mut budget);
+                note(k, softirq, false, by);
             }
         }
-        if !k.irq.events.is_empty() {
-            k.irq.deferred += 1;
-            k.irq.raise(SoftIrq::Tasklet);
-        }
-        ends(k, SoftIrq::Tasklet, daemon);
     }
-    for softirq in [SoftIrq::Hi, SoftIrq::NetTx, SoftIrq::NetRx, SoftIrq::Block, SoftIrq::Sched, SoftIrq::Rcu]
-    {
-        if k.irq.take(softirq) {
-            begins(k, softirq, daemon);
-            ends(k, softirq, daemon);
+    mine(k)
+}
+
+/// The work of a softirq.
+fn action(k: &mut Kernel, host: &mut dyn Host, softirq: SoftIrq, budget: &mut u32) {
+    match softirq {
+        SoftIrq::Timer => {
+            let now = k.time.monotonic(host, k.retired);
+            if !are_late(k, now) {
+                wake_expired(k, now);
+                run_timers(k, now);
+            }
         }
+        SoftIrq::Tasklet => {
+            while *budget > 0
+                && let Some(event) = k.irq.events.pop_front()
+            {
+                *budget -= 1;
+                host_event(k, host, event);
+            }
+            if !k.irq.events.is_empty() {
+                k.irq.raise(SoftIrq::Tasklet);
+            }
+        }
+        // Their work is done where it arises; that it was due is counted.
+        _ => {}
     }
 }
 
-fn begins(k: &mut Kernel, softirq: SoftIrq, daemon: bool) {
-    k.observer.note_machine(k.retired, || Event::SoftIrq { softirq, begins: true, daemon });
+/// When the next timer or timeout is due, in ns of the monotonic clock.
+pub fn next_due(k: &Kernel) -> Option<u64> {
+    let due =
+        [k.waits.next_deadline(), k.time.next_timer(), k.timerfds.next()].into_iter().flatten().min()?;
+    let late = k.sched.chaos.as_ref().and_then(|chaos| chaos.late_until_ns);
+    Some(due.max(late.unwrap_or(0)))
 }
 
-fn ends(k: &mut Kernel, softirq: SoftIrq, daemon: bool) {
-    k.observer.note_machine(k.retired, || Event::SoftIrq { softirq, begins: false, daemon });
+/// Whether timers that are due are made to come later (`--chaos`). They never come early.
+fn are_late(k: &mut Kernel, now_ns: u64) -> bool {
+    if k.sched.chaos.is_none() || next_due(k).is_none_or(|due| due > now_ns) {
+        return k.sched.chaos.as_ref().is_some_and(|chaos| chaos.late_until_ns.is_some());
+    }
+    k.sched.chaos.as_mut().is_some_and(|chaos| chaos.is_late(k.retired, now_ns))
+}
+
+fn note(k: &mut Kernel, softirq: SoftIrq, begins: bool, by: By) {
+    let daemon = by == By::Daemon;
+    k.observer.note_machine(k.retired, || Event::SoftIrq { softirq, begins, daemon });
 }
 
 /// The work for an event of the host: who waits for it is woken.

@@ -333,7 +333,7 @@ pub fn leave(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) {
     let Some(task) = k.tasks.get(tid) else { return };
     if task.state == RunState::Runnable && task.in_kernel {
         if task.mm.is_none() {
-            return init::sleep(k);
+            return init::run(k, host, tid);
         }
         back_to_user(k, tid);
     }
@@ -477,7 +477,9 @@ fn stopped_and_continued(k: &mut Kernel, wait: &Wait) -> Option<Errno> {
 fn filtered_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) -> bool {
     use seccomp::Verdict;
     let mut regs = k.user_regs(tid);
-    match seccomp::judge(k, tid, call) {
+    let verdict = seccomp::judge(k, tid, call);
+    tell_verdict(k, host, tid, call, &verdict);
+    match verdict {
         Verdict::Run => return true,
         Verdict::Fail(number) => regs.ax = if number == 0 { 0 } else { Errno(number).to_reg() },
         Verdict::Ask(data) => {
@@ -518,6 +520,25 @@ fn filtered_call(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call) 
     }
     leave(k, host, tid);
     false
+}
+
+/// Tells whoever watches how a call ended that a filter answered: with what is left in ax.
+fn tell_verdict(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Call, verdict: &seccomp::Verdict) {
+    use seccomp::Verdict;
+    if !k.observer.on {
+        return;
+    }
+    let result = match verdict {
+        Verdict::Run => return,
+        Verdict::Fail(0) => Ok(0),
+        Verdict::Fail(number) => Err(Errno(*number)),
+        Verdict::Ask(_) if ptrace::wants(k.task(tid), ptrace::option::TRACESECCOMP) => return,
+        Verdict::Ask(_) => Err(Errno::ENOSYS),
+        Verdict::Trap(_) | Verdict::KillThread | Verdict::KillProcess => Ok(call.nr),
+        // A mode without a filter kills at once.
+        Verdict::Kill => return,
+    };
+    hook::exit(k, host, tid, call, result, inject::Tampered::default());
 }
 
 fn work_traced(k: &Kernel, tid: TaskId) -> bool {

@@ -5,11 +5,13 @@
 use crate::abi::errno::Errno;
 use crate::arg::Addr;
 use crate::ctx::{Ctx, Stop, SysResult};
+use crate::file::dev::makedev;
 use crate::file::tty::{self, Tty, TtyId, Wire};
 use crate::file::{File, FileId, FileOps, Ready, jobctl};
 use crate::kernel::Kernel;
 use crate::seam::Host;
 use crate::task::wait::WaitKey;
+use crate::vfs::{Stat, ftype};
 
 /// Most pairs at a time (/proc/sys/kernel/pty/max).
 pub const PTY_MAX: usize = 4096;
@@ -139,6 +141,10 @@ impl FileOps for MasterFile {
             jobctl::hangup(k, self.tty);
             drop_unused(k, self.tty);
         }
+    }
+
+    fn stat(&self, _k: &Kernel, id: FileId) -> Stat {
+        Stat { rdev: makedev(5, 2), ..Stat::anonymous(u64::from(id.0), ftype::S_IFCHR | 0o666) }
     }
 
     fn describe(&self, _k: &Kernel, _id: FileId) -> String {

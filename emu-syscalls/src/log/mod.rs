@@ -334,6 +334,26 @@ impl Kernel {
                 tid.0
             ),
         );
+        self.log_code(tid, ip);
+    }
+
+    /// The bytes of code around an address (arch/x86/kernel/dumpstack.c, show_opcodes).
+    fn log_code(&mut self, tid: TaskId, ip: u64) {
+        const PROLOGUE: u64 = 42;
+        let mut code = [0; 64];
+        let from = ip.wrapping_sub(PROLOGUE);
+        let space = self.task(tid).mm.and_then(|id| self.mms.get(id)).map(|mm| mm.space);
+        let readable = space.is_some_and(|space| {
+            from < ip && self.mem.read(space, from, &mut code, emu_core::mem::Privilege::User).is_ok()
+        });
+        if !readable {
+            return self.printk(Level::Info, &format!("Code: Unable to access opcode bytes at {from:#x}."));
+        }
+        let mut text = String::from("Code:");
+        for (at, byte) in (0..).zip(code) {
+            text.push_str(&if at == PROLOGUE { format!(" <{byte:02x}>") } else { format!(" {byte:02x}") });
+        }
+        self.printk(Level::Info, &text);
     }
 
     /// The line that another unhandled trap leaves (arch/x86/kernel/traps.c).
@@ -346,25 +366,32 @@ impl Kernel {
         );
     }
 
-    /// The line that a kill for lack of memory leaves (mm/oom_kill.c).
+    /// The lines that a kill for lack of memory leaves (mm/oom_kill.c).
     pub fn log_oom(&mut self, tid: TaskId) {
         let task = self.task(tid);
         let mm = task.mm.and_then(|id| self.mms.get(id));
         let (total_kib, anon_kib) =
             mm.map_or((0, 0), |mm| (mm.usage.total * 4, self.mem.resident(mm.space) * 4));
         let comm = String::from_utf8_lossy(&task.comm).into_owned();
-        let uid = task.creds.uid[0];
+        let (uid, process) = (task.creds.uid[0], task.group.0);
+        self.printk(
+            Level::Warning,
+            &format!(
+                "{comm} invoked oom-killer: gfp_mask=0x140cca(GFP_HIGHUSER_MOVABLE|__GFP_COMP), order=0, \
+                 oom_score_adj=0"
+            ),
+        );
         self.printk(
             Level::Err,
             &format!(
                 "Out of memory: Killed process {} ({comm}) total-vm:{total_kib}kB, anon-rss:{anon_kib}kB, \
                  file-rss:0kB, shmem-rss:0kB, UID:{uid} pgtables:0kB oom_score_adj:0",
-                task.group.0
+                process
             ),
         );
     }
 
-    /// ` in name[start+size]` for an address inside a file's mapping.
+    /// ` in name[offset,start+size]` for an address inside a file's mapping (mm/memory.c, print_vma_addr).
     fn place_of(&self, tid: TaskId, ip: u64) -> String {
         let Some(mm) = self.task(tid).mm.and_then(|id| self.mms.get(id)) else { return String::new() };
         let Some((_, area)) = mm.areas.range(..=ip).next_back().filter(|(_, area)| ip < area.end) else {
@@ -376,6 +403,7 @@ impl Kernel {
             return String::new();
         }
         let name = String::from_utf8_lossy(name).into_owned();
-        format!(" in {name}[{:x}+{:x}]", area.start, area.end - area.start)
+        let offset = area.object_offset(ip).unwrap_or(0);
+        format!(" in {name}[{offset:x},{:x}+{:x}]", area.start, area.end - area.start)
     }
 }

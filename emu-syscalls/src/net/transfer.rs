@@ -216,7 +216,7 @@ pub(crate) fn recv_some(
     Ok(received)
 }
 
-/// Bytes of a stream: up to a message with files, or from somebody else when credentials are asked for.
+/// Bytes of a stream: up to the end of a message with files, or to one from somebody else when credentials are asked for.
 fn stream(ctx: &mut Ctx<'_>, id: SocketId, max: usize, take: Take, behind: usize) -> Result<Received, Stop> {
     let socket = ctx.k.net.get_mut(id)?;
     let passcred = socket.opts.passcred;

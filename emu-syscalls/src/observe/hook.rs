@@ -47,11 +47,11 @@ pub(crate) fn enter(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, call: &Cal
             (vec![Value::text(format!("<... resuming interrupted {name} ...>"))], false, 0, Vec::new())
         }
         (true, NR_SIGRETURN) => {
-            let style = k.observer.watch.style;
+            let style = k.observer.watch.style_of(nr);
             (vec![Decoder::new(k, host, tid, call, style).sigreturn()], false, 0, Vec::new())
         }
         (true, _) => {
-            let style = k.observer.watch.style;
+            let style = k.observer.watch.style_of(nr);
             let head = Decoder::new(k, host, tid, call, style).enter(row);
             (head.args, head.more, head.next, head.saved)
         }
@@ -131,7 +131,7 @@ fn finish(
         _ => return,
     };
     let rest = if k.observer.watch.calls.contains(nr) {
-        let style = k.observer.watch.style;
+        let style = k.observer.watch.style_of(nr);
         let exit = Decoder::new(k, host, tid, call, style).exit(crate::table::row(nr), next, saved, result);
         data(k, host, tid, call, result);
         if k.observer.watch.stack {

@@ -254,6 +254,10 @@ pub struct Watch {
     pub style: Style,
     /// Calls whose arguments are read.
     pub calls: CallSet,
+    /// Calls whose structures are read; those of others are told as addresses.
+    pub structures: CallSet,
+    /// Calls whose arrays and structures are cut short.
+    pub abbrev: CallSet,
     /// Only this task; `None` for all.
     pub only: Option<TaskId>,
     /// The saved registers at entry and exit of each call.
@@ -273,6 +277,8 @@ impl Default for Watch {
         Watch {
             style: Style::default(),
             calls: CallSet::all(),
+            structures: CallSet::all(),
+            abbrev: CallSet::all(),
             only: None,
             gate: false,
             stack: false,
@@ -280,6 +286,14 @@ impl Default for Watch {
             data_read: 0,
             data_written: 0,
         }
+    }
+}
+
+impl Watch {
+    /// How the arguments of a call are read.
+    #[must_use]
+    pub fn style_of(&self, nr: u64) -> Style {
+        Style { structures: self.structures.contains(nr), verbose: !self.abbrev.contains(nr), ..self.style }
     }
 }
 

@@ -282,9 +282,18 @@ fn write_struct(out: &mut String, fields: &[Field], style: &Style) {
 
 fn write_fd(out: &mut String, fd: i32, path: Option<&FdPath>, style: &Style) {
     push(out, format_args!("{fd}"));
-    let Some(path) = path.filter(|_| style.paths) else { return };
+    let Some(path) = path else { return };
+    let told = |detail: &&String| match detail.starts_with('<') {
+        true => style.details.devices,
+        false if path.path.starts_with(b"anon_inode:") => style.details.pidfds,
+        false => style.details.sockets,
+    };
+    let detail = path.detail.as_ref().filter(told);
+    if detail.is_none() && !style.paths {
+        return;
+    }
     out.push('<');
-    match path.detail.as_ref().filter(|_| style.details) {
+    match detail {
         Some(detail) if !detail.starts_with('<') => out.push_str(detail),
         detail => {
             let mut text = String::new();
@@ -341,7 +350,28 @@ pub struct Style {
     /// `-y`
     pub paths: bool,
     /// `-yy`
-    pub details: bool,
+    pub details: FdDetails,
+    /// Structures are told as what they hold; otherwise as addresses (`-e verbose=`).
+    pub structures: bool,
+}
+
+/// Which details of descriptors are told (`--decode-fds=`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FdDetails {
+    /// Protocols and addresses of sockets.
+    pub sockets: bool,
+    /// Numbers of devices.
+    pub devices: bool,
+    /// Processes of pidfds.
+    pub pidfds: bool,
+}
+
+impl FdDetails {
+    /// Whether any is told.
+    #[must_use]
+    pub fn any(self) -> bool {
+        self.sockets || self.devices || self.pidfds
+    }
 }
 
 impl Default for Style {
@@ -352,7 +382,8 @@ impl Default for Style {
             names: NameStyle::Names,
             limit: 32,
             paths: false,
-            details: false,
+            details: FdDetails::default(),
+            structures: true,
         }
     }
 }

@@ -7,6 +7,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// How far a clock may be from the host's before it is corrected, in ns.
 const TOLERANCE_NS: u64 = 50_000;
+/// How far after many corrections: on a busy host the clock jumps often.
+const TOLERANCE_MOST_NS: u64 = 4_000_000;
+/// Corrections after which the tolerance is twice as large.
+const CORRECTIONS: u64 = 64;
 /// Instructions below which a correction says nothing about speed.
 const SPEED_SAMPLE: u64 = 10_000;
 /// Bits behind the point of a speed.
@@ -25,6 +29,8 @@ pub(super) struct Predict {
     wall_ns: u64,
     /// An instruction takes one nanosecond, and no answer is off.
     exact: bool,
+    /// Corrections that were recorded.
+    corrections: u64,
     random: ChaCha8Rng,
 }
 
@@ -36,6 +42,7 @@ impl Predict {
             speed: if exact { 1 } else { 10 } << POINT,
             wall_ns: 0,
             exact,
+            corrections: 0,
             random: ChaCha8Rng::from_seed(seed),
         }
     }
@@ -68,9 +75,12 @@ impl Predict {
         self.wall_ns = ns.saturating_sub(self.monotonic(retired));
     }
 
-    /// Whether a prediction will do.
-    pub(super) fn is_close(&self, predicted: u64, ns: u64) -> bool {
-        predicted.abs_diff(ns) <= if self.exact { 0 } else { TOLERANCE_NS }
+    /// Whether a prediction will do. Only a recorder asks: a replay finds the correction or does not.
+    pub(super) fn is_close(&mut self, predicted: u64, ns: u64) -> bool {
+        let tolerance = TOLERANCE_NS + TOLERANCE_NS * self.corrections / CORRECTIONS;
+        let close = predicted.abs_diff(ns) <= if self.exact { 0 } else { tolerance.min(TOLERANCE_MOST_NS) };
+        self.corrections += u64::from(!close);
+        close
     }
 
     pub(super) fn entropy(&mut self, buf: &mut [u8]) {

@@ -12,7 +12,7 @@ use crate::kernel::Kernel;
 use crate::machine::{Machine, Stopped};
 use crate::seam::deterministic::seed_bytes;
 use crate::seam::predict::Predict;
-use crate::seam::trace::{Bytes, CHECKPOINT_EVERY, ChunkKind, End, Item, Record, Sink, Start};
+use crate::seam::trace::{Brief, Bytes, CHECKPOINT_EVERY, ChunkKind, Effort, End, Item, Record, Sink, Start};
 use crate::seam::{
     Direction, Host, HostChange, HostEntry, HostEvent, HostPath, HostStat, Stream, StreamKind, WindowSize,
 };
@@ -20,8 +20,18 @@ use crate::setup::Setup;
 
 /// Bytes after which a chunk is sealed.
 const CHUNK_LEN: usize = 256 * 1024;
-/// Time after which a chunk is sealed, in ns.
+/// Time after which a chunk is sealed, in ns; twice as long for the first.
 const CHUNK_NS: u64 = 250_000_000;
+/// Bytes of contents on which much effort may be spent: they are mostly the pages of the program, and all that the recording
+/// of a small program holds.
+const TIGHT: usize = 272 * 1024;
+/// Least contents that are worth it.
+const TIGHT_LEAST: usize = 16 * 1024;
+/// What it takes, in ns a byte, and how much of the time so far that may be.
+const TIGHT_NS: u64 = 64;
+const TIGHT_SHARE: u64 = 32;
+/// A run that ends before may take more: nobody feels it.
+const SHORT_NS: u64 = 64_000_000;
 /// A wait that may be longer seals the chunk before, in ns.
 const LONG_WAIT_NS: u64 = 10_000_000;
 /// Digests of everything may take one part in so many of the time.
@@ -71,6 +81,13 @@ impl std::fmt::Debug for Answers {
     }
 }
 
+/// Whether the guest would rather go on than have its chunk packed well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hurry {
+    None,
+    Some,
+}
+
 /// See the module documentation.
 #[derive(Debug)]
 pub struct RecordingHost {
@@ -85,6 +102,10 @@ pub struct RecordingHost {
     answers: Answers,
     skipped: u64,
     sealed_ns: u64,
+    /// The host's clock when it was last asked.
+    now_ns: u64,
+    /// Bytes that were packed with much effort.
+    tight: usize,
     next_checkpoint: u64,
     digests_ns: u64,
 }
@@ -125,11 +146,13 @@ impl RecordingHost {
             answers: Answers::default(),
             skipped: 0,
             sealed_ns: 0,
+            now_ns: 0,
+            tight: 0,
             next_checkpoint: CHECKPOINT_EVERY,
             digests_ns: 0,
         };
         let start = postcard::to_allocvec(&start).unwrap_or_default();
-        host.put(ChunkKind::Start, start);
+        host.put(ChunkKind::Start, start, Effort::Little);
         host
     }
 
@@ -159,14 +182,15 @@ impl RecordingHost {
             Stopped::Exited(status) => Some(*status),
             _ => None,
         };
-        self.seal();
+        self.now_ns = self.inner.monotonic_ns(kernel.retired);
+        self.seal(if self.now_ns < SHORT_NS { Hurry::None } else { Hurry::Some });
         let end = End {
             status,
             retired: kernel.retired,
             digests: kernel.digests().iter().map(|(_, digest)| *digest).collect(),
             answers: self.answers.0.digest(),
         };
-        self.put(ChunkKind::End, postcard::to_allocvec(&end).unwrap_or_default());
+        self.put(ChunkKind::End, postcard::to_allocvec(&end).unwrap_or_default(), Effort::Little);
         if self.error.is_none() {
             self.error = self.sink.finish().err();
         }
@@ -177,25 +201,26 @@ impl RecordingHost {
     }
 
     fn checkpoint(&mut self, kernel: &Kernel) {
-        let values = |parts: crate::digest::Parts| parts.iter().map(|(_, digest)| *digest).collect();
         let before = self.inner.monotonic_ns(kernel.retired);
-        let full = (self.digests_ns <= before / DIGEST_SHARE).then(|| values(kernel.digests()));
+        let full = (self.digests_ns <= before / DIGEST_SHARE).then(|| Brief::new(&kernel.digests()));
         let after = self.inner.monotonic_ns(kernel.retired);
         if full.is_some() {
             self.digests_ns += (after - before).max(1) * 2;
         }
         let answers = self.answers.0.digest();
-        let quick = values(kernel.quick_digests());
+        let quick = Brief::new(&kernel.quick_digests());
         self.log(Item::Checkpoint { retired: kernel.retired, quick, full, answers });
-        if after.saturating_sub(self.sealed_ns) >= CHUNK_NS {
-            self.seal();
+        self.now_ns = after;
+        let first = if self.sealed_ns == 0 { 2 } else { 1 };
+        if after.saturating_sub(self.sealed_ns) >= CHUNK_NS * first {
+            self.seal(Hurry::Some);
             self.sealed_ns = after;
         }
     }
 
-    fn put(&mut self, kind: ChunkKind, contents: Vec<u8>) {
+    fn put(&mut self, kind: ChunkKind, contents: Vec<u8>, effort: Effort) {
         if self.error.is_none() {
-            self.error = self.sink.put(kind, contents).err();
+            self.error = self.sink.put(kind, contents, effort).err();
         }
     }
 
@@ -210,30 +235,42 @@ impl RecordingHost {
     fn log(&mut self, item: Item) {
         self.add(item);
         if self.buf.len() >= CHUNK_LEN {
-            self.seal();
+            self.seal(Hurry::Some);
         }
     }
 
     /// Ends a chunk: a replay gets to here even if nothing follows.
-    fn seal(&mut self) {
+    fn seal(&mut self, hurry: Hurry) {
         if self.skipped > 0 {
             self.add(Item::Mark);
         }
         if !self.buf.is_empty() {
             let contents = std::mem::take(&mut self.buf);
-            self.put(ChunkKind::Log, contents);
+            let total = self.tight + contents.len();
+            let affordable = total as u64 * TIGHT_NS <= self.now_ns / TIGHT_SHARE || hurry == Hurry::None;
+            let effort = if affordable && contents.len() >= TIGHT_LEAST && total <= TIGHT {
+                self.tight = total;
+                Effort::Much
+            } else {
+                Effort::Little
+            };
+            self.put(ChunkKind::Log, contents, effort);
         }
     }
 }
 
-/// The count of the checkpoint after one at `retired`.
+/// The count of the checkpoint after one at `retired`. They are further apart the later they are, so that a long recording
+/// does not consist of them: every 10,000,000 instructions up to 2,560,000,000, then half as many for the same length again.
 pub(super) fn next_checkpoint(retired: u64) -> u64 {
-    (retired / CHECKPOINT_EVERY).saturating_add(1).saturating_mul(CHECKPOINT_EVERY)
+    let doublings = (retired / (CHECKPOINT_EVERY * 128)).checked_ilog2().unwrap_or(0);
+    let step = CHECKPOINT_EVERY << doublings;
+    (retired / step).saturating_add(1).saturating_mul(step)
 }
 
 impl Host for RecordingHost {
     fn monotonic_ns(&mut self, retired: u64) -> u64 {
         let now = self.inner.monotonic_ns(retired);
+        self.now_ns = now;
         let predicted = self.predict.monotonic(retired);
         if self.predict.is_close(predicted, now) {
             self.skipped += 1;
@@ -325,7 +362,7 @@ impl Host for RecordingHost {
         self.inner.can_signal()
     }
     fn suspend(&mut self) {
-        self.seal();
+        self.seal(Hurry::None);
         self.inner.suspend();
         self.log(Item::Suspend);
     }
@@ -349,7 +386,7 @@ impl Host for RecordingHost {
     ) -> Vec<HostEvent> {
         let now = self.inner.monotonic_ns(retired);
         if until_ns.is_none_or(|until| until.saturating_sub(now) >= LONG_WAIT_NS) {
-            self.seal();
+            self.seal(Hurry::None);
             self.sealed_ns = now;
         }
         let events = self.inner.wait(retired, until_ns, interest);

@@ -201,8 +201,8 @@ impl ReplayHost {
             return Err("the answers since the last checkpoint are not those that were recorded".to_owned());
         }
         self.load();
-        compare(&kernel.quick_digests(), &quick)?;
-        full.map_or(Ok(()), |full| compare(&kernel.digests(), &full))
+        quick.compare(&kernel.quick_digests())?;
+        full.map_or(Ok(()), |full| full.compare(&kernel.digests()))
     }
 }
 

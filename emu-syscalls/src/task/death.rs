@@ -78,7 +78,7 @@ pub fn note(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, info: &SigInfo) {
 }
 
 /// The function that an address of code lies in, from the symbols of the mapped file.
-pub(crate) fn place(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, ip: u64) -> Option<String> {
+pub fn place(k: &mut Kernel, host: &mut dyn Host, tid: TaskId, ip: u64) -> Option<String> {
     let area = area_of(k, k.task(tid).mm?, ip)?;
     let Backing::Object { inode: Some(inode), .. } = area.backing else { return None };
     let offset = area.object_offset(ip)?;

@@ -156,7 +156,7 @@ fn get_signal(k: &mut Kernel, host: &mut dyn Host, tid: TaskId) -> Taken {
             }
             return Taken::Handler(info, action);
         }
-        if SigSet::IGNORED.contains(signo) || gid == init::GROUP {
+        if SigSet::IGNORED.contains(signo) || init::is_kernels_group(gid) {
             continue;
         }
         if SigSet::STOPS.contains(signo) {

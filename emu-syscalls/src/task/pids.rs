@@ -1,6 +1,6 @@
 //! Numbers of tasks: allocation as Linux does it, and what a number names.
 //!
-//! **Invariant**: number 1 is the kernel's own init ([`super::init`]). A number
+//! **Invariant**: number 1 is the kernel's own init, the highest its ksoftirqd ([`super::init`]). A number
 //! is not given out while a task, process group or session bears it.
 
 use crate::abi::errno::Errno;
@@ -11,6 +11,8 @@ use crate::task::{GroupId, TaskId};
 pub const INIT_PID: u32 = 1;
 /// The first program.
 pub const FIRST_PID: u32 = 2;
+/// The kernel's own ksoftirqd: out of the way of the numbers that programs see.
+pub const KSOFTIRQD_PID: u32 = PID_MAX - 1;
 /// `/proc/sys/kernel/pid_max`
 pub const PID_MAX: u32 = 32_768;
 /// After a wrap, numbers start here.

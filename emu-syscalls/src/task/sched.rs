@@ -254,6 +254,8 @@ pub enum Choice {
     Interrupt,
     /// A read takes no more than this, or than one write's worth.
     Short(u32),
+    /// Timers and timeouts that are due come so many ns late.
+    Late(u64),
 }
 
 /// Choices that a seed varies, or that a list gives.
@@ -264,6 +266,8 @@ pub struct Chaos {
     priorities: Option<u64>,
     /// The choices still to be made, if they are given, by their instruction counts.
     script: Option<Script>,
+    /// When timers that are late come, in ns of the monotonic clock.
+    pub late_until_ns: Option<u64>,
     /// The choices made.
     pub made: persist::Vector<(u64, Choice)>,
 }
@@ -274,6 +278,7 @@ struct Script {
     runs: persist::Vector<(u64, u32)>,
     interrupts: persist::Vector<u64>,
     shorts: persist::Vector<(u64, u32)>,
+    lates: persist::Vector<(u64, u64)>,
 }
 
 /// Most choices that are kept.
@@ -286,6 +291,10 @@ const SHUFFLES: u64 = 48;
 const INTERRUPTS: u64 = 8;
 /// One in so many reads is short.
 const SHORTS: u64 = 4;
+/// One in so many times that timers are due they are late.
+const LATES: u64 = 4;
+/// By how much at least, as a power of two of ns, and how many powers there are: 4 us to 8 ms.
+const LATE_NS: (u64, u64) = (12, 11);
 
 /// The output function of a splitmix64 generator.
 fn mix(mut z: u64) -> u64 {
@@ -305,12 +314,13 @@ impl Chaos {
                     Choice::Run(tid) => script.runs.push_back((*at, *tid)),
                     Choice::Interrupt => script.interrupts.push_back(*at),
                     Choice::Short(most) => script.shorts.push_back((*at, *most)),
+                    Choice::Late(ns) => script.lates.push_back((*at, *ns)),
                 }
             }
             script
         });
         let priorities = (mix(seed) & 1 == 1).then_some(seed);
-        Chaos { random: seed, priorities, script, made: persist::Vector::new() }
+        Chaos { random: seed, priorities, script, late_until_ns: None, made: persist::Vector::new() }
     }
 
     /// The next number of a splitmix64 generator, below `bound`.
@@ -378,6 +388,35 @@ impl Chaos {
             self.note(retired, Choice::Interrupt);
         }
         is_due
+    }
+
+    /// Whether timers that are due at `now_ns` come later. They come once, however many are due by then: as after a long
+    /// time with interrupts off.
+    pub fn is_late(&mut self, retired: u64, now_ns: u64) -> bool {
+        if let Some(until) = self.late_until_ns {
+            if now_ns < until {
+                return true;
+            }
+            self.late_until_ns = None;
+            return false;
+        }
+        let late_ns = if let Some(script) = &mut self.script {
+            let Some((_, ns)) = script.lates.front().copied().filter(|(at, _)| *at <= retired) else {
+                return false;
+            };
+            script.lates.pop_front();
+            ns
+        } else {
+            if self.below(LATES) != 0 {
+                return false;
+            }
+            let least = 1 << (LATE_NS.0 + self.below(LATE_NS.1));
+            let ns = least + self.below(least);
+            self.note(retired, Choice::Late(ns));
+            ns
+        };
+        self.late_until_ns = Some(now_ns.saturating_add(late_ns));
+        true
     }
 
     /// What a read of at most `max` bytes, which may take less, takes at most; `None`: all that is there.

@@ -1,6 +1,6 @@
 //! Calls with an operation that decides about the rest: fcntl, prctl, futex, the control calls of System V, clone, ptrace.
 
-use super::{Decoder, i32_of, id, named, signal, u16_of, u32_of, u64_of};
+use super::{Decoder, bpf, i32_of, id, named, signal, u16_of, u32_of, u64_of};
 use crate::observe::names::{file as nf, task as nt};
 use crate::observe::value::{Bytes, Quote, Value, field};
 
@@ -132,6 +132,21 @@ impl Decoder<'_> {
                     Some((data, end)) => vec![Value::Str(Bytes { data, more: !end, kind: Quote::Text })],
                     None => vec![Value::Addr(a[0])],
                 }
+            }
+            22 => {
+                let mode = match a[0] {
+                    0 => "SECCOMP_MODE_DISABLED".to_owned(),
+                    1 => "SECCOMP_MODE_STRICT".to_owned(),
+                    2 => "SECCOMP_MODE_FILTER".to_owned(),
+                    other => format!("{other:#x} /* SECCOMP_MODE_??? */"),
+                };
+                let mut told = vec![Value::Named { value: a[0], text: mode }];
+                match a[0] {
+                    1 => {}
+                    2 => told.push(self.filter_program(a[1], bpf::Kind::Seccomp)),
+                    _ => told.extend(a[1..].iter().map(|reg| Value::Hex(*reg))),
+                }
+                told
             }
             23 | 24 => vec![cap(a[0])],
             26 => vec![Value::text(match a[0] {

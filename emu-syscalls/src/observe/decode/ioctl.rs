@@ -1,8 +1,8 @@
 //! Requests of ioctl(2): their names, and what their argument is.
 
-use super::{Decoder, i32_of, signal, u16_of, u32_of};
+use super::{Decoder, i32_of, net, signal, u16_of, u32_of};
 use crate::observe::names::misc::IOCTL;
-use crate::observe::value::{Bytes, Quote, Value, field, verbose};
+use crate::observe::value::{Bytes, Quote, Style, Value, field, verbose};
 
 /// Requests that write to their argument, which is told when they return.
 pub(super) fn is_late(request: u32) -> bool {
@@ -10,7 +10,7 @@ pub(super) fn is_late(request: u32) -> bool {
         request,
         0x5401 | 0x5405 | 0x540f | 0x5411 | 0x5413 | 0x5415 | 0x5419 | 0x541b | 0x5424 | 0x5429 | 0x8004_5430
             | 0x8004_5432 | 0x8004_5438..=0x8004_5440 | 0x8910..=0x8970 | 0x1260 | 0x1268 | 0x8008_1272
-            | 0x8008_6601
+            | 0x8008_6601 | TCGETS2
     )
 }
 
@@ -43,7 +43,9 @@ impl Decoder<'_> {
             return vec![Value::Addr(addr)];
         }
         let told = match request {
-            0x5401..=0x5404 => self.termios(addr),
+            0x5401..=0x5404 => self.termios(addr, Termios::Kernel),
+            0x5405..=0x5408 => self.termios(addr, Termios::Old),
+            TCGETS2 | 0x402c_542b..=0x402c_542d => self.termios(addr, Termios::Speeds),
             0x5413 | 0x5414 => self.winsize(addr),
             0x540f
             | 0x5410
@@ -99,6 +101,14 @@ impl Decoder<'_> {
             match request {
                 0x8913 => fields.push(field("ifr_flags", super::named(&IFF, u64::from(u16_of(&b, 16))))),
                 0x8933 => fields.push(field("ifr_ifindex", Value::Int(i32_of(&b, 16)))),
+                0x8915 => fields.push(field("ifr_addr", net::address(&b[16..32]))),
+                0x8917 => fields.push(field("ifr_dstaddr", net::address(&b[16..32]))),
+                0x8919 => fields.push(field("ifr_broadaddr", net::address(&b[16..32]))),
+                0x891b => fields.push(field("ifr_netmask", net::address(&b[16..32]))),
+                0x891d => fields.push(field("ifr_metric", Value::Int(i32_of(&b, 16)))),
+                // SIOCGIFTXQLEN
+                0x8942 => fields.push(field("ifr_qlen", Value::Int(i32_of(&b, 16)))),
+                0x8927 => fields.push(field("ifr_hwaddr", hardware_address(&b[16..32]))),
                 0x8921 => fields.push(field("ifr_mtu", Value::Int(i32_of(&b, 16)))),
                 _ => {}
             }
@@ -106,30 +116,79 @@ impl Decoder<'_> {
         Some(Value::Struct(fields))
     }
 
-    /// `struct termios` (termios(3)).
-    fn termios(&mut self, addr: u64) -> Option<Value> {
-        let b = self.bytes(addr, 36)?;
-        let (iflag, oflag, cflag, lflag) = (u32_of(&b, 0), u32_of(&b, 4), u32_of(&b, 8), u32_of(&b, 12));
-        const LINES: [&str; 5] = ["N_TTY", "N_SLIP", "N_MOUSE", "N_PPP", "N_STRIP"];
-        let line = LINES
-            .get(usize::from(b[16]))
-            .map_or_else(|| format!("{:#x} /* N_??? */", b[16]), |n| (*n).into());
-        let chars = [
+    /// `struct termios` (termios(3)) and its relatives.
+    fn termios(&mut self, addr: u64, form: Termios) -> Option<Value> {
+        const CHARS: [&str; 17] = [
             "VINTR", "VQUIT", "VERASE", "VKILL", "VEOF", "VTIME", "VMIN", "VSWTC", "VSTART", "VSTOP",
             "VSUSP", "VEOL", "VREPRINT", "VDISCARD", "VWERASE", "VLNEXT", "VEOL2",
         ];
-        let mut list: Vec<String> =
-            chars.iter().zip(&b[17..]).map(|(name, byte)| format!("[{name}]={byte:#x}")).collect();
-        list.extend(b[34..36].iter().enumerate().map(|(n, byte)| format!("[{}]={byte:#x}", 17 + n)));
-        Some(Value::Struct(vec![
-            field("c_iflag", Value::text(empty_if_none(bits(iflag, &INPUT)))),
-            field("c_oflag", Value::text(output(oflag))),
-            field("c_cflag", Value::text(control(cflag))),
-            field("c_lflag", Value::text(empty_if_none(bits(lflag, &LOCAL)))),
-            verbose("c_line", Value::text(line)),
+        const LINES: [&str; 5] = ["N_TTY", "N_SLIP", "N_MOUSE", "N_PPP", "N_STRIP"];
+        let (size, line, count) = match form {
+            Termios::Kernel => (36, 16, 19),
+            Termios::Old => (18, 8, 8),
+            Termios::Speeds => (44, 16, 19),
+        };
+        let b = self.bytes(addr, size)?;
+        let flags = |n: usize| match form {
+            Termios::Old => u32::from(u16_of(&b, n * 2)),
+            _ => u32_of(&b, n * 4),
+        };
+        let name = LINES
+            .get(usize::from(b[line]))
+            .map_or_else(|| format!("{:#x} /* N_??? */", b[line]), |n| (*n).into());
+        let list: Vec<String> = b[line + 1..line + 1 + count]
+            .iter()
+            .enumerate()
+            .map(|(n, byte)| {
+                let byte = Value::Hex(u64::from(*byte)).to_text(&Style::default());
+                match CHARS.get(n) {
+                    Some(name) => format!("[{name}]={byte}"),
+                    None => format!("[{n}]={byte}"),
+                }
+            })
+            .collect();
+        let mut fields = vec![
+            field("c_iflag", Value::text(empty_if_none(bits(flags(0), &INPUT)))),
+            field("c_oflag", Value::text(output(flags(1)))),
+            field("c_cflag", Value::text(control(flags(2)))),
+            field("c_lflag", Value::text(empty_if_none(bits(flags(3), &LOCAL)))),
+            verbose("c_line", Value::text(name)),
             verbose("c_cc", Value::text(format!("[{}]", list.join(", ")))),
-        ]))
+        ];
+        if form == Termios::Speeds {
+            fields.push(verbose("c_ispeed", Value::Uint(u64::from(u32_of(&b, 36)))));
+            fields.push(verbose("c_ospeed", Value::Uint(u64::from(u32_of(&b, 40)))));
+        }
+        Some(Value::Struct(fields))
     }
+}
+
+const TCGETS2: u32 = 0x802c_542a;
+
+/// Forms of the settings of a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Termios {
+    /// `struct termios`
+    Kernel,
+    /// `struct termio`
+    Old,
+    /// `struct termios2`
+    Speeds,
+}
+
+/// `struct sockaddr` of an interface's own address.
+fn hardware_address(b: &[u8]) -> Value {
+    let family = u64::from(u16_of(b, 0));
+    let name = match family {
+        1 => "ARPHRD_ETHER".to_owned(),
+        772 => "ARPHRD_LOOPBACK".to_owned(),
+        other => format!("{other:#x} /* ARPHRD_??? */"),
+    };
+    let bytes: Vec<String> = b[2..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    Value::Struct(vec![
+        field("sa_family", Value::Named { value: family, text: name }),
+        field("sa_data", Value::text(bytes.join(":"))),
+    ])
 }
 
 fn choice(value: u64, names: &[&str]) -> Value {

@@ -1,6 +1,6 @@
 //! What the newer interfaces of the kernel take: keys, Landlock, seccomp, mounts, BPF, events.
 
-use super::{Decoder, id, named, u16_of, u32_of, u64_of};
+use super::{Decoder, bpf, id, named, u32_of, u64_of};
 use crate::arg::Rule;
 use crate::observe::names::{file as nf, kernel as nk, task as nt};
 use crate::observe::value::{Bytes, Quote, Value, field, verbose};
@@ -149,13 +149,7 @@ impl Decoder<'_> {
         let (op, flags, addr) = (self.reg(0) as u32, u64::from(self.reg(1) as u32), self.reg(2));
         match op {
             1 => {
-                let program = self.bytes(addr, 16).map(|b| {
-                    Value::Struct(vec![
-                        field("len", Value::Uint(u64::from(u16_of(&b, 0)))),
-                        field("filter", Value::Addr(u64_of(&b, 8))),
-                    ])
-                });
-                vec![named(&nt::SECCOMP, flags), program.unwrap_or(Value::Addr(addr))]
+                vec![named(&nt::SECCOMP, flags), self.filter_program(addr, bpf::Kind::Seccomp)]
             }
             2 => {
                 let action = self.u32_at(addr);

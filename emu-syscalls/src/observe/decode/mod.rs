@@ -5,6 +5,7 @@
 //! **Invariant**: decoding changes nothing that a guest can see and never fails: what cannot be read is told as an address.
 #![allow(clippy::cast_possible_truncation, reason = "registers hold narrower values, as the ABI says")]
 
+mod bpf;
 mod ctl;
 mod file;
 mod ioctl;
@@ -132,6 +133,11 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Most elements of an array that are told.
+    pub(super) fn longest_list(&self) -> u64 {
+        if self.style.verbose { LONGEST as u64 } else { self.style.limit as u64 }
+    }
+
     pub(super) fn reg(&self, i: usize) -> u64 {
         self.call.args.get(i).copied().unwrap_or(0)
     }
@@ -215,8 +221,13 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Bytes of the guest; `None` if not all can be read.
+    /// Bytes of a structure of the guest; `None` if not all can be read, or if structures are not to be told.
     pub(super) fn bytes(&mut self, addr: u64, len: usize) -> Option<Vec<u8>> {
+        if self.style.structures { self.text(addr, len) } else { None }
+    }
+
+    /// Bytes of the guest; `None` if not all can be read.
+    fn text(&mut self, addr: u64, len: usize) -> Option<Vec<u8>> {
         if addr == 0 {
             return None;
         }
@@ -242,7 +253,7 @@ impl<'a> Decoder<'a> {
         if shown == 0 && wanted == 0 {
             return Value::Str(Bytes { data: Vec::new(), more: false, kind });
         }
-        match self.bytes(addr, shown.max(1)) {
+        match self.text(addr, shown.max(1)) {
             Some(mut data) => {
                 data.truncate(shown);
                 Value::Str(Bytes { data, more: wanted > shown, kind })
@@ -318,7 +329,7 @@ impl<'a> Decoder<'a> {
 
     /// What a descriptor is open on, if that is to be told.
     pub(super) fn fd_path(&mut self, fd: i32) -> Option<FdPath> {
-        if !self.style.paths {
+        if !self.style.paths && !self.style.details.any() {
             return None;
         }
         let table = self.k.tasks.get(self.tid)?.fds;

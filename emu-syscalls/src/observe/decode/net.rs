@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Decoder, id, named, u16_of, u32_of, u64_of};
+use super::{Decoder, bpf, id, named, u16_of, u32_of, u64_of};
 use crate::arg::Dir;
 use crate::file::{File, FileId};
 use crate::kernel::Kernel;
@@ -115,7 +115,7 @@ fn endpoint(k: &Kernel, id: SocketId, socket: &Socket) -> Option<String> {
 }
 
 /// A socket address from its bytes.
-fn address(b: &[u8]) -> Value {
+pub(super) fn address(b: &[u8]) -> Value {
     let family = u16_of(b, 0);
     let mut fields = vec![field("sa_family", family_name(u64::from(family)))];
     match family {
@@ -202,7 +202,7 @@ impl Decoder<'_> {
 
     /// Buffers of a vector; their bytes up to `limit` in all, or their addresses if there is no limit.
     pub(super) fn iovec(&mut self, addr: u64, count: u64, limit: Option<u64>) -> Option<Value> {
-        let shown = count.min(self.style.limit as u64).min(1024);
+        let shown = count.min(self.longest_list()).min(1024);
         let mut items = Vec::new();
         let mut left = limit;
         for n in 0..shown {
@@ -277,7 +277,7 @@ impl Decoder<'_> {
     pub(super) fn mmsghdr(&mut self, addr: u64, count: u64, dir: Dir) -> Option<Value> {
         let count = u64::from(count as u32);
         let done = self.value();
-        let shown = count.min(self.style.limit as u64);
+        let shown = count.min(self.longest_list());
         let mut items = Vec::new();
         for n in 0..shown {
             let Some(b) = self.bytes(addr + n * 64, 64) else {
@@ -390,6 +390,10 @@ impl Decoder<'_> {
                     field("l_linger", Value::Int(super::i32_of(&b, 4))),
                 ]));
             }
+            // SO_ATTACH_FILTER, SO_ATTACH_REUSEPORT_CBPF
+            (1, 26 | 51) if self.call.nr == 54 && len == 16 => {
+                return Some(self.filter_program(addr, bpf::Kind::Socket));
+            }
             (1, 17) if len == 12 => return self.bytes(addr, 12).map(|b| ucred(&b)),
             _ => {}
         }
@@ -434,7 +438,7 @@ impl Decoder<'_> {
         let b = self.bytes(addr, len)?;
         let mut items = Vec::new();
         let mut at = 0;
-        while at + 16 <= len && items.len() < self.style.limit {
+        while at + 16 <= len && (items.len() as u64) < self.longest_list() {
             let size = usize::try_from(u32_of(&b, at)).ok()?;
             let kind = u64::from(u16_of(&b, at + 4));
             let head = netlink_head(&b[at..]);

@@ -3,7 +3,7 @@
 use super::{Decoder, file, named, signal, time, u16_of, u32_of};
 use crate::arg::{ArgKind, Dir, Returns, Rule, Shape};
 use crate::observe::names::{file as nf, misc as nm, net as nn, task as nt};
-use crate::observe::value::{Value, field};
+use crate::observe::value::{FdDetails, Value, field};
 use crate::table::Row;
 
 /// O_CREAT, and O_TMPFILE without O_DIRECTORY.
@@ -241,7 +241,7 @@ impl Decoder<'_> {
         }
         let count = u64::from(self.reg(1) as u32);
         let mut fds = Vec::new();
-        let shown = count.min(self.style.limit as u64);
+        let shown = count.min(self.longest_list());
         for n in 0..shown {
             let Some(b) = self.bytes(addr + n * 8, 8) else {
                 if n == 0 {
@@ -267,7 +267,7 @@ impl Decoder<'_> {
         for n in 0..count.min(4096) {
             let b = self.bytes(addr + n * 8, 8)?;
             if u16_of(&b, 6) != 0 {
-                let fd = self.fd(u32_of(&b, 0).cast_signed());
+                let fd = Value::Fd(u32_of(&b, 0).cast_signed(), None);
                 let events = named(&nf::POLL, u64::from(u16_of(&b, 6)));
                 ready.push(Value::Struct(vec![field("fd", fd), field("revents", events)]));
             }
@@ -336,6 +336,9 @@ impl Decoder<'_> {
         }
         let style = self.style;
         let mut parts = Vec::new();
+        // What the descriptors are open on was told with the arguments.
+        self.style.paths = false;
+        self.style.details = FdDetails::default();
         for (i, name) in [(1, "in"), (2, "out"), (3, "except")] {
             let addr = self.reg(i);
             if addr != 0 && self.fd_set(addr).is_some_and(|fds| !fds.is_empty()) {

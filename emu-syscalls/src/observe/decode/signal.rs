@@ -147,6 +147,18 @@ pub fn siginfo(b: &[u8]) -> Value {
             fields.push(field("si_stime", time::ticks(u64_of(b, 40))));
         }
         (_, 4 | 5 | 7 | 8 | 11) => fields.push(field("si_addr", Value::Addr(u64_of(b, 16)))),
+        (1, 31) => {
+            fields.push(field("si_call_addr", Value::Addr(u64_of(b, 16))));
+            let nr = u64::from(u32_of(b, 24));
+            let name =
+                crate::table::row(nr).map_or_else(|| nr.to_string(), |row| format!("__NR_{}", row.name));
+            fields.push(field("si_syscall", Value::text(name)));
+            let arch = u32_of(b, 28);
+            let name =
+                if arch == crate::task::seccomp::AUDIT_ARCH { "AUDIT_ARCH_X86_64" } else { "AUDIT_ARCH_???" };
+            let told = Value::Named { value: u64::from(arch), text: name.to_owned() };
+            fields.push(field("si_arch", told));
+        }
         // POLL_IN to POLL_HUP
         (1..=6, 29) => {
             fields.push(field("si_band", Value::Int(u64_of(b, 16).cast_signed())));

@@ -120,7 +120,7 @@ impl Decoder<'_> {
             Shape::EpollEvents => {
                 let count = usize::try_from(self.value()).ok()?;
                 let mut items = Vec::new();
-                for n in 0..count.min(self.style.limit) {
+                for n in 0..count.min(self.longest_list() as usize) {
                     items.push(epoll_event(&self.bytes(addr + n as u64 * 12, 12)?));
                 }
                 Some(Value::Array { more: count > items.len(), items })
@@ -216,7 +216,7 @@ impl Decoder<'_> {
                 let count = self.reg(usize::from(count)).cast_signed();
                 let count = u64::try_from(count).ok()?;
                 let mut items = Vec::new();
-                for n in 0..count.min(self.style.limit as u64) {
+                for n in 0..count.min(self.longest_list()) {
                     let at = self.u64_at(addr + n * 8)?;
                     items.push(self.iocb(at).unwrap_or(Value::Addr(at)));
                 }
@@ -271,7 +271,7 @@ impl Decoder<'_> {
         size: usize,
         one: impl Fn(&[u8]) -> Value,
     ) -> Option<Value> {
-        let shown = count.min(self.style.limit as u64);
+        let shown = count.min(self.longest_list());
         let mut items = Vec::new();
         for n in 0..shown {
             let at = addr.wrapping_add(n * size as u64);

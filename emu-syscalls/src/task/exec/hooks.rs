@@ -104,6 +104,8 @@ pub(super) fn insert_first(k: &mut Kernel, host: &mut dyn Host, parts: Parts) {
 /// Takes the first task back when its program could not be loaded.
 pub(super) fn discard(k: &mut Kernel, tid: TaskId) {
     k.sched.remove(tid);
+    // Whoever is started instead is the first program, which more than its parent tells by its number.
+    k.pids.last = tid.0 - 1;
     k.groups.remove(GroupId(tid.0));
     let Some(task) = k.tasks.remove(tid) else { return };
     k.drop_kernel_stack(task.kernel_stack_top);

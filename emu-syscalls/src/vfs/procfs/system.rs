@@ -175,7 +175,8 @@ fn stat(k: &mut Kernel, host: &mut dyn Host, _tid: TaskId) -> Text {
     let running = k.sched.len().max(1);
     let times = format!("{user} 0 {system} {idle} 0 0 0 0 0 0");
     let irqs = &k.irq;
-    let counts: Vec<String> = irqs.counts.iter().map(u64::to_string).collect();
+    // Numbered interrupts only; the local timer has no number, but is in the sum.
+    let counts: Vec<String> = std::iter::once(&0).chain(&irqs.counts[1..]).map(u64::to_string).collect();
     let softirqs: Vec<String> = irqs.softirqs.iter().map(u64::to_string).collect();
     Ok(format!(
         "cpu  {times}\ncpu0 {times}\nintr {} {}\nctxt {}\nbtime {boot_s}\nprocesses {}\n\
