@@ -89,7 +89,7 @@ fn hammer(program: &Path, expected: &str) {
             let printed = run(&image, ms, slice, chaos);
             let what = format!("{}: run {seed}, slice {slice}, chaos {chaos:?}", program.display());
             assert_eq!(printed.as_deref(), Ok(expected), "{what}");
-            println!("{what}: right after {:.1} s", started.elapsed().as_secs_f64());
+            eprintln!("{what}: right after {:.1} s", started.elapsed().as_secs_f64());
         }
     };
     std::thread::scope(|scope| {

@@ -563,9 +563,6 @@ const SEEK_HOLE: u32 = 4;
 pub(crate) fn lseek(ctx: &mut Ctx<'_>, fd: Fd, offset: I64, whence: U32) -> SysResult {
     let id = ctx.fd(fd)?;
     let kind = ctx.file(id).kind.clone();
-    if matches!(kind, File::Dev(DevFile::Kmsg)) {
-        return Ok(ctx.k.log.seek(id, offset.0, whence.0)?);
-    }
     if whence.0 > SEEK_HOLE {
         return Err(Errno::EINVAL.into());
     }
@@ -574,6 +571,9 @@ pub(crate) fn lseek(ctx: &mut Ctx<'_>, fd: Fd, offset: I64, whence: U32) -> SysR
         kind,
         File::Epoll(_) | File::EventFd(_) | File::TimerFd(_) | File::SignalFd(_) | File::Inotify(_)
     );
+    if matches!(kind, File::Dev(DevFile::Kmsg)) {
+        return Ok(ctx.k.log.seek(id, offset.0, whence.0)?);
+    }
     if !kind.ops().seekable() {
         return if idle { Ok(0) } else { Err(Errno::ESPIPE.into()) };
     }
