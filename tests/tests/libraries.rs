@@ -51,6 +51,30 @@ fn first_difference(expected: &[u8], got: &[u8]) -> String {
     )
 }
 
+/// glibc's loader asks CPUID what the processor can do.
+#[test]
+fn a_program_marked_for_v3_is_refused_by_lesser_models() {
+    if !native() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let (source, program) = (dir.path().join("isa.c"), dir.path().join("isa"));
+    std::fs::write(&source, "int puts(const char *); int main(void) { puts(\"ran\"); return 0; }")
+        .expect("the source can be written");
+    let mut command = Command::new("cc");
+    command.args(["-Wl,-z,x86-64-v3", "-o"]).arg(&program).arg(&source);
+    if !command.output().is_ok_and(|output| output.status.success()) {
+        return skip("isa", "a C compiler and the Debian package libc6-dev");
+    }
+    for model in MODELS {
+        let got = run_emu(&["--root", "/", "--cpu", model], &program, &[""; 0], dir.path(), b"");
+        let said = [got.stdout, got.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let expected = if model == "x86-64-v3" { "ran" } else { "CPU ISA level is lower than required" };
+        assert!(said.contains(expected), "{model}: {said}");
+    }
+}
+
 #[test]
 fn zlib_gives_what_it_gives_natively() {
     same_under_every_model("zlib", &["-lz"], "zlib1g-dev");
