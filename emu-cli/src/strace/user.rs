@@ -4,10 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// `UID:GID` of a user, from `/etc/passwd` of the root that emu's options `run` name, of the host where they name none.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the command line's layer: the root is a directory of the host"
-)]
 pub(super) fn find(name: &str, run: &[OsString]) -> Option<String> {
     let mut root = PathBuf::from("/");
     let mut options = run.iter();
