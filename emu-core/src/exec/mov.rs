@@ -191,7 +191,7 @@ fn enter_steps<T: Int, const WRITE: bool>(ctx: &mut Ctx, op: OpRef, env: &mut En
     }
     // The processor checks that the new top of the stack can be written.
     let sp = sp.wrapping_sub(op.imm);
-    ctx.aligned_if_asked(sp, T::BYTES) && ctx.host(env, sp, crate::mem::Access::Write).is_some()
+    ctx.aligned_if_asked(sp, T::BYTES) && ctx.writable(env, sp, T::BYTES)
 }
 
 /// CBW, CWDE, CDQE: width `W` from the half width `T`.

@@ -382,7 +382,8 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let stop = fp::PRE | fp::OE | fp::UE;
     if ctx.control().unmasked(raised) & stop != 0 {
         let first = n.min(8) as u64;
-        if !ctx.aligned_if_asked(addr, first)
+        if !ctx.spans_canonical(addr, first)
+            || !ctx.aligned_if_asked(addr, first)
             || !ctx.writable(env, addr, first)
             || !ctx.writable(env, addr, n as u64)
         {
@@ -395,8 +396,12 @@ fn fst_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return op.done(ctx, env);
     }
     // Ten bytes are written in two parts.
-    let reach = n < 10 || ctx.writable(env, addr, 8);
-    if !ctx.aligned_if_asked(addr, n.min(8) as u64) || !reach || !ctx.store_bytes(env, addr, &bytes[..n]) {
+    let first = n.min(8) as u64;
+    if !ctx.spans_canonical(addr, first)
+        || !ctx.aligned_if_asked(addr, first)
+        || n == 10 && !ctx.writable(env, addr, 8)
+        || !ctx.store_bytes(env, addr, &bytes[..n])
+    {
         return ctx.fail(op);
     }
     ctx.settle_x87(raised, up && !empty);
@@ -470,10 +475,8 @@ fn arith_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
         return op.done(ctx, env);
     };
     let cw = ctx.control();
-    // Two signalling NaNs are compared as they are.
-    let signalling = |v: F80| v.sign_exp & 0x7fff == 0x7fff && v.mantissa << 1 != 0 && v.mantissa >> 62 == 2;
-    let both = raised & fp::IE != 0 && signalling(d);
-    let s = if both { F80 { mantissa: s.mantissa & !(1 << 62), ..s } } else { s };
+    // Which of two NaNs is the result depends on whether they signal, so the one from memory is taken as it was there.
+    let s = if raised & fp::IE != 0 { F80 { mantissa: s.mantissa & !(1 << 62), ..s } } else { s };
     // Beside a NaN a denormal is not looked at.
     let nan = d.sign_exp & 0x7fff == 0x7fff && d.mantissa << 1 != 0;
     let raised = if nan { raised & !fp::DE } else { raised };
@@ -851,7 +854,10 @@ pub(crate) fn save(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let mut m = [0u8; 108];
     let (head, n) = sizes(op);
     let word = if head == 14 { 2 } else { 4 };
-    if !ctx.aligned_if_asked(addr, word) || !ctx.ends(env, addr, word, n as u64, Access::Write) {
+    if !ctx.spans_canonical(addr, word)
+        || !ctx.aligned_if_asked(addr, word)
+        || !ctx.ends(env, addr, word, n as u64, Access::Write)
+    {
         return ctx.fail(op);
     }
     if head == 14 {
@@ -885,7 +891,8 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let mut m = [0u8; 108];
     let (head, n) = sizes(op);
     let word = if head == 14 { 2 } else { 4 };
-    if !ctx.aligned_if_asked(addr, word)
+    if !ctx.spans_canonical(addr, word)
+        || !ctx.aligned_if_asked(addr, word)
         || !ctx.ends(env, addr, word, n as u64, Access::Read)
         || !ctx.load_bytes(env, addr, &mut m[..n])
     {

@@ -44,10 +44,17 @@ const CONTROL: u64 = 0x10_0000;
 const STACK: u64 = 0x20_0000;
 const STACK_SIZE: usize = 0x10_0000;
 
-/// Whether an address is the tester's own, in a region where instructions run.
+/// Most workers at a time.
+const WORKERS: u64 = 64;
+
+/// Whether an address is the tester's own where instructions of `region` run: its stack and the like, or whatever lies
+/// in the region of another worker.
 fn is_ours(region: u64, address: u64) -> bool {
     let offset = address.wrapping_sub(region);
-    (CONTROL..STACK + STACK_SIZE as u64).contains(&offset)
+    if offset < REGION {
+        return (CONTROL..STACK + STACK_SIZE as u64).contains(&offset);
+    }
+    (FIRST_REGION..region_of(WORKERS)).contains(&address)
 }
 
 /// The first address of worker `index`.
