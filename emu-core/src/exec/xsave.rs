@@ -158,8 +158,12 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     }
     let asked = requested(ctx);
     let mut image = [0u8; XSAVE_SIZE];
-    let size = if asked & 4 != 0 { XSAVE_SIZE } else { YMM_OFFSET };
-    if !ctx.ends(env, addr, 1, size as u64, Access::Read) || !ctx.load_bytes(env, addr, &mut image[..size]) {
+    // In the order of AMD's processors: the first byte, the header and what it says, the end of the extended component.
+    let at = |offset: usize| addr.wrapping_add(offset as u64);
+    if ctx.host(env, addr, Access::Read).is_none()
+        || ctx.host(env, addr.wrapping_add(HEADER), Access::Read).is_none()
+        || !ctx.load_bytes(env, addr, &mut image[..YMM_OFFSET])
+    {
         return ctx.fail(op);
     }
     let mut word = [0u8; 8];
@@ -167,9 +171,21 @@ pub(crate) fn restore(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let used = u64::from_le_bytes(word);
     word.copy_from_slice(&image[520..528]);
     let layout = u64::from_le_bytes(word);
-    if layout & COMPACT != 0 {
-        let reserved = image[528..576].iter().any(|byte| *byte != 0);
-        if layout & !COMPACT & !XFEATURES != 0 || used & !layout != 0 || reserved {
+    let compact = layout & COMPACT != 0;
+    let known =
+        if compact { layout & !COMPACT & !XFEATURES == 0 && used & !layout == 0 } else { layout == 0 };
+    if !known || used & !XFEATURES != 0 {
+        return ctx.raise(op, Exception::gp());
+    }
+    let extended = asked & 4 != 0 && (!compact || used & 4 != 0);
+    if extended
+        && (ctx.host(env, at(XSAVE_SIZE - 1), Access::Read).is_none()
+            || !ctx.load_bytes(env, at(YMM_OFFSET), &mut image[YMM_OFFSET..]))
+    {
+        return ctx.fail(op);
+    }
+    if compact {
+        if image[528..576].iter().any(|byte| *byte != 0) {
             return ctx.raise(op, Exception::gp());
         }
         // The same places as in the standard format, since there is one extended component; but MXCSR belongs to SSE.
