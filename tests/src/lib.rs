@@ -64,6 +64,19 @@ pub fn program(test: &str, paths: &[&str], package: &str) -> Option<PathBuf> {
     found
 }
 
+/// Compiles a static program from its text in `dir`.
+///
+/// # Panics
+/// If there is no C compiler, or it does not like the text.
+#[must_use]
+pub fn made(dir: &str, name: &str, source: &str) -> PathBuf {
+    let (file, program) = (Path::new(dir).join(format!("{name}.c")), Path::new(dir).join(name));
+    std::fs::write(&file, source).expect("a source can be written");
+    let done = Command::new("cc").args(["-static", "-O1", "-w", "-o"]).arg(&program).arg(&file).status();
+    assert!(done.expect("a C compiler runs").success());
+    program
+}
+
 /// What a run gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

@@ -10,12 +10,7 @@ use emu_tests::{emu, native, program, run};
 
 /// Compiles a program from its text.
 fn made(name: &str, source: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (file, program) = (dir.join(format!("{name}.c")), dir.join(name));
-    std::fs::write(&file, source).expect("a source can be written");
-    let done = Command::new("cc").args(["-static", "-O1", "-w", "-o"]).arg(&program).arg(&file).status();
-    assert!(done.expect("a C compiler runs").success());
-    program
+    emu_tests::made(env!("CARGO_TARGET_TMPDIR"), name, source)
 }
 
 /// The lines of a trace: instruction count, task, what.
