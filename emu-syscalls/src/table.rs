@@ -223,7 +223,7 @@ syscalls! {
     51  getsockname Network (sockfd: Fd, addr: Addr as out(S::SockaddrPtr(2)), addrlen: Addr as ArgKind::Silent) = Full => socket::getsockname;
     52  getpeername Network (sockfd: Fd, addr: Addr as out(S::SockaddrPtr(2)), addrlen: Addr as ArgKind::Silent) = Full => socket::getpeername;
     53  socketpair Network (domain: I32 as names(&nn::AF), type_: I32 as by(R::SocketType), protocol: I32 as by(R::Protocol), sv: Addr as out(S::Pair)) = Full => socket::socketpair;
-    54  setsockopt Network (sockfd: Fd, level: I32 as names(&nn::SOL), optname: I32 as by(R::SockOptName), optval: Addr as by(R::SockOptVal), optlen: I32 as ArgKind::Silent) = Partial("no packet filters, no SO_TIMESTAMPING, no multicast from chosen sources") => socket::setsockopt;
+    54  setsockopt Network (sockfd: Fd, level: I32 as names(&nn::SOL), optname: I32 as by(R::SockOptName), optval: Addr as by(R::SockOptVal), optlen: I32 as ArgKind::Silent) = Partial("no packet filters, no SO_TIMESTAMPING, no multicast from chosen sources; options that show nothing on loopback (IP_OPTIONS, SO_MARK, SO_MAX_PACING_RATE ...) are only kept") => socket::setsockopt;
     55  getsockopt Network (sockfd: Fd, level: I32 as names(&nn::SOL), optname: I32 as by(R::SockOptName), optval: Addr as by(R::SockOptVal), optlen: Addr as ArgKind::Silent) = Partial("options of setsockopt; TCP_INFO in part") => socket::getsockopt;
     56  clone Process (flags: U64 as by(R::Clone), stack: Addr as ArgKind::Silent, parent_tid: Addr as ArgKind::Silent, child_tid: Addr as ArgKind::Silent, tls: Addr as ArgKind::Silent) = Partial("of namespaces those of mounts and time") => process::clone;
     57  fork Process () = Full => process::fork;
