@@ -3,7 +3,7 @@
 use iced_x86::{Instruction, MemorySize, Mnemonic, Register};
 
 use super::{Choice, Lower};
-use crate::exec::x87::{self, Form};
+use crate::exec::x87::{self, Form, environment as words};
 use crate::exec::{FS, GS, OpFn, ZERO};
 
 use Choice::{Body, Missing};
@@ -161,18 +161,18 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Fnop => plain(l, x87::stack, 4),
         M::Wait => plain(l, x87::stack, 5),
         M::Fstpnce => plain(l, x87::stack, 6),
-        M::Fninit => plain(l, x87::reset, 0),
-        M::Fnclex => plain(l, x87::reset, 1),
-        M::Emms => plain(l, x87::reset, 2),
-        M::Fneni | M::Fndisi | M::Fnsetpm => plain(l, x87::reset, 3),
-        M::Fnstsw if l.is_mem(0) => plain(l, x87::store_word, 0),
-        M::Fnstsw => plain(l, x87::store_word, 2),
-        M::Fnstcw => plain(l, x87::store_word, 1),
-        M::Fldcw => plain(l, x87::fldcw, 0),
-        M::Fnstenv => environment(l, x87::save, 0),
-        M::Fnsave => environment(l, x87::save, 1),
-        M::Fldenv => environment(l, x87::restore, 0),
-        M::Frstor => environment(l, x87::restore, 1),
+        M::Fninit => plain(l, words::reset, 0),
+        M::Fnclex => plain(l, words::reset, 1),
+        M::Emms => plain(l, words::reset, 2),
+        M::Fneni | M::Fndisi | M::Fnsetpm => plain(l, words::reset, 3),
+        M::Fnstsw if l.is_mem(0) => plain(l, words::store_word, 0),
+        M::Fnstsw => plain(l, words::store_word, 2),
+        M::Fnstcw => plain(l, words::store_word, 1),
+        M::Fldcw => plain(l, words::fldcw, 0),
+        M::Fnstenv => environment(l, words::save, 0),
+        M::Fnsave => environment(l, words::save, 1),
+        M::Fldenv => environment(l, words::restore, 0),
+        M::Frstor => environment(l, words::restore, 1),
         _ => Missing,
     }
 }
