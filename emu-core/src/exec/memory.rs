@@ -346,6 +346,7 @@ impl Ctx {
 
     /// False and `#GP` if an access runs into the hole of non-canonical addresses.
     pub(super) fn spans_canonical(&mut self, addr: u64, n: u64) -> bool {
+        self.asked = (addr, n);
         if canonical(addr) && canonical(addr.wrapping_add(n - 1)) {
             return true;
         }

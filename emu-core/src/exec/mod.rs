@@ -275,6 +275,8 @@ pub(crate) struct Ctx {
     pub(crate) stop: Stop,
     /// Bytes of a slow access.
     pub(crate) scratch: [u64; 8],
+    /// Address and length of the last access whose address was checked.
+    pub(crate) asked: (u64, u64),
     /// Bytes on which an operation runs whose own are not in one page.
     pub(crate) bounce: [u64; 16],
     /// Entries of the translation caches filled since they were empty.
@@ -455,6 +457,7 @@ impl Ctx {
     #[cold]
     #[inline(never)]
     pub(crate) fn fail(&mut self, op: OpRef) -> Flow {
+        self.look_at_offset(op);
         let stack = self.through_stack(op);
         if let Stop::Exit(Exit::Exception(e)) = &mut self.stop
             && stack
@@ -476,6 +479,31 @@ impl Ctx {
             e.vector = Vector::StackFault;
         }
         self.fail(op)
+    }
+
+    /// Before an access faults the processor looks at the offset, too, that the base of fs or gs is added to: `#GP`
+    /// unless its first and last byte are canonical. Where the memory is there nobody looks.
+    fn look_at_offset(&mut self, op: OpRef) {
+        let faults = matches!(&self.stop, Stop::Exit(Exit::Exception(e)) if e.vector == Vector::PageFault);
+        if !faults || self.asked.0 != self.ea(&op) {
+            return;
+        }
+        let segment = if op.base == TMP {
+            // SAFETY: see `through_stack`.
+            unsafe { &*op.0.sub(1) }.b
+        } else if op.base == FS || op.base == GS {
+            op.base
+        } else {
+            op.index
+        };
+        if segment != FS && segment != GS {
+            return;
+        }
+        let (addr, bytes) = self.asked;
+        let offset = addr.wrapping_sub(self.regs[segment as usize]);
+        if !memory::canonical(offset) || !memory::canonical(offset.wrapping_add(bytes - 1)) {
+            self.stop = Stop::Exit(Exit::Exception(Exception::gp()));
+        }
     }
 
     /// Only a memory access through the stack registers without segment override counts as the stack segment.

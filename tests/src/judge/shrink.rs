@@ -19,6 +19,15 @@ pub fn judge(host: &mut Host, machine: &mut Machine, case: &Case) -> Option<Mism
     (!parts.is_empty()).then(|| Mismatch { case: case.clone(), host: theirs, ours, parts })
 }
 
+/// Times that the processor is asked again about a mismatch.
+const AGAIN: usize = 8;
+
+/// Whether the processor, asked again, answers as the interpreter did. XSAVE tells what the system around it left: where
+/// an interrupt fell right before, a component that holds its initial values may count as in use.
+pub fn is_unsteady(host: &mut Host, found: &Mismatch) -> bool {
+    (0..AGAIN).any(|_| differences(&found.case, &host.run(&found.case), &found.ours).is_empty())
+}
+
 /// Reduces a mismatch to another one of the same parts.
 pub fn shrink(host: &mut Host, machine: &mut Machine, mut best: Mismatch) -> Mismatch {
     let mut attempt = |best: &mut Mismatch, change: &dyn Fn(&mut Case)| {

@@ -72,6 +72,7 @@ struct Tally {
     forms: BTreeMap<String, u64>,
     faults: u64,
     bad: BTreeMap<String, u64>,
+    unsteady: BTreeMap<String, u64>,
     kept: Vec<(String, Mismatch)>,
 }
 
@@ -95,6 +96,10 @@ fn work(options: &Options, codes: &[Code], index: u64) -> Result<Tally, String> 
         let Some(found) = shrink::judge(&mut host, &mut machine, &case) else {
             continue;
         };
+        if shrink::is_unsteady(&mut host, &found) {
+            *tally.unsteady.entry(name).or_default() += 1;
+            continue;
+        }
         *tally.bad.entry(name.clone()).or_default() += 1;
         let kept = seen.entry((name.clone(), found.parts.clone())).or_default();
         *kept += 1;
@@ -172,6 +177,9 @@ pub(crate) fn main() -> ExitCode {
                 for (name, count) in tally.bad {
                     *total.bad.entry(name).or_default() += count;
                 }
+                for (name, count) in tally.unsteady {
+                    *total.unsteady.entry(name).or_default() += count;
+                }
                 total.kept.extend(tally.kept);
             }
             Err(error) => {
@@ -197,6 +205,9 @@ pub(crate) fn main() -> ExitCode {
     let bad: u64 = total.bad.values().sum();
     for (name, count) in &total.bad {
         println!("{name}: {count} of {}", total.forms[name]);
+    }
+    for (name, count) in &total.unsteady {
+        println!("{name}: {count} of {}, where the processor asked again says the same", total.forms[name]);
     }
     println!(
         "{} cases, {} of {} forms, {bad} mismatches in {} forms",
