@@ -23,6 +23,8 @@ const CACHE_BYTES: usize = 64 << 20;
 const STRETCH: i64 = 2048;
 /// How often in a row a successor is seen that becomes part of its predecessor.
 const OFTEN: u32 = 2;
+/// Instructions remembered that ran alone.
+const SINGLES: usize = 512;
 /// Address spaces remembered at once.
 const CONTEXTS: usize = 256;
 
@@ -32,11 +34,19 @@ struct Context {
     code_pages: BTreeSet<u64>,
 }
 
+/// An instruction that ran alone, as one does at the end of a slice.
+struct Single {
+    rip: u64,
+    generation: u64,
+    block: Block,
+}
+
 /// The decoded-block interpreter.
 pub struct Interp {
     ctx: Box<Ctx>,
     blocks: Blocks,
     by_frame: BTreeMap<FrameId, Vec<(FrameId, u64)>>,
+    singles: Vec<Option<Box<Single>>>,
     bytes: usize,
     capacity: usize,
     stretch: i64,
@@ -162,6 +172,7 @@ impl Interp {
             ctx: Ctx::new(true),
             blocks: Blocks::default(),
             by_frame: BTreeMap::new(),
+            singles: Vec::new(),
             bytes: 0,
             capacity,
             stretch: STRETCH,
@@ -244,6 +255,7 @@ impl Interp {
         self.retire();
         self.blocks.clear();
         self.by_frame.clear();
+        self.singles.clear();
         self.bytes = 0;
     }
 
@@ -433,6 +445,30 @@ impl Interp {
         if env.mem.pending_in(env.space) {
             self.take(env);
         }
-        step::step(&mut self.ctx, env)
+        self.alone(env)
+    }
+
+    /// Runs the instruction at rip alone.
+    fn alone(&mut self, env: &mut Env<'_>) -> Option<Exit> {
+        let (rip, generation) = (self.ctx.rip, self.ctx.generation);
+        let slot = (rip ^ (rip >> 9)) as usize & (SINGLES - 1);
+        if let Some(Some(s)) = self.singles.get(slot)
+            && (s.rip, s.generation) == (rip, generation)
+        {
+            return step::step_by(&mut self.ctx, env, &s.block);
+        }
+        let block = match decode::build(&mut self.ctx, env, rip, 1) {
+            Ok(block) => block,
+            Err(e) => return Some(Exit::Exception(e)),
+        };
+        let exit = step::step_by(&mut self.ctx, env, &block);
+        // A generation ends when a page changes that is known to have code.
+        if block.pages.iter().all(|(page, _)| self.ctx.code_pages.contains(page)) {
+            if self.singles.is_empty() {
+                self.singles.resize_with(SINGLES, || None);
+            }
+            self.singles[slot] = Some(Box::new(Single { rip, generation, block }));
+        }
+        exit
     }
 }

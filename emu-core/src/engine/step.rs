@@ -1,27 +1,28 @@
 //! One instruction at a time: what both engines share.
 //!
-//! **Invariant**: nothing is cached between two steps but translations of pages.
+//! **Invariant**: nothing is cached here between two steps but translations of pages.
 
 use crate::cpu::{Cpu, Exception, RFlags, reg};
 use crate::decode;
 use crate::engine::{Exit, SeamInstr};
-use crate::exec::{Ctx, Env, Stop};
+use crate::exec::{Block, Ctx, Env, Stop};
 
 /// Runs the instruction at rip alone (of a repeated one, one iteration). `None`: go on.
 pub(crate) fn step(ctx: &mut Ctx, env: &mut Env<'_>) -> Option<Exit> {
+    match decode::build(ctx, env, ctx.rip, 1) {
+        Ok(block) => step_by(ctx, env, &block),
+        Err(e) => Some(Exit::Exception(e)),
+    }
+}
+
+/// The same with the instruction decoded: `block` has nothing else in it.
+pub(crate) fn step_by(ctx: &mut Ctx, env: &mut Env<'_>, block: &Block) -> Option<Exit> {
     let trap = ctx.system_flags & RFlags::TF.bits() != 0;
     ctx.single = true;
     ctx.shadow = false;
-    let block = match decode::build(ctx, env, ctx.rip, 1) {
-        Ok(block) => block,
-        Err(e) => {
-            ctx.single = false;
-            return Some(Exit::Exception(e));
-        }
-    };
     // No other block may follow.
     let rest = std::mem::replace(&mut ctx.remaining, 0) - 1;
-    ctx.block = &raw const block;
+    ctx.block = block;
     let start = block.start();
     let flow = (start.f)(ctx, start, env);
     if !flow.0.is_null() {
