@@ -469,7 +469,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         }
         dead = effect == Effect::Kills || (effect == Effect::Keeps && dead);
     }
-    let opposite = group::grouped(&mut ops, &known);
+    let (groups, opposite) = group::grouped(&mut ops, &known);
     if let End::Cond { grouped, .. } = &mut ending {
         *grouped = opposite;
     }
@@ -487,6 +487,7 @@ pub(crate) fn build(ctx: &mut Ctx, env: &mut Env<'_>, rip: u64, max: usize) -> R
         ending,
         segments: vec![Segment { nth: 0, rip }],
         pages,
+        groups,
         seen: (0, 0),
     })
 }

@@ -24,7 +24,7 @@ const STRETCH: i64 = 2048;
 /// How often in a row a successor is seen that becomes part of its predecessor.
 const OFTEN: u32 = 2;
 /// Instructions remembered that ran alone.
-const SINGLES: usize = 512;
+const SINGLES: usize = 4096;
 /// Address spaces remembered at once.
 const CONTEXTS: usize = 256;
 
@@ -356,7 +356,8 @@ impl Interp {
         // SAFETY: no block runs, and no reference into this one is held but `a`, which ends here.
         let block = unsafe { &mut *held.0 };
         block.seen = (b.rip, times);
-        if times < OFTEN || self.bytes > self.capacity {
+        // What did not work is tried again ever more rarely.
+        if times < OFTEN || !times.is_power_of_two() || self.bytes > self.capacity {
             return;
         }
         let (bytes, pages) = (block.size(), block.pages.len());
@@ -451,7 +452,7 @@ impl Interp {
     /// Runs the instruction at rip alone.
     fn alone(&mut self, env: &mut Env<'_>) -> Option<Exit> {
         let (rip, generation) = (self.ctx.rip, self.ctx.generation);
-        let slot = (rip ^ (rip >> 9)) as usize & (SINGLES - 1);
+        let slot = (rip ^ (rip >> 12)) as usize & (SINGLES - 1);
         if let Some(Some(s)) = self.singles.get(slot)
             && (s.rip, s.generation) == (rip, generation)
         {

@@ -27,7 +27,7 @@ pub(crate) enum End {
     Cond {
         /// The body of the opposite condition.
         opposite: Option<OpFn>,
-        /// The same of the group that has the branch in it, two places before.
+        /// The same of the group that has the branch in it, in the place before.
         grouped: Option<OpFn>,
     },
     /// A direct call.
@@ -65,6 +65,8 @@ pub(crate) struct Block {
     pub(crate) segments: Vec<Segment>,
     /// The pages its bytes lie in, and their frames; the first instruction lies in the first.
     pub(crate) pages: Vec<(u64, FrameId)>,
+    /// The places of operations that have the body of a group, in order, and the body of each that is its own.
+    pub(crate) groups: Vec<(u32, OpFn)>,
     /// A successor seen when the engine looked, and how often in a row.
     pub(crate) seen: (u64, u32),
 }
@@ -74,6 +76,14 @@ impl Block {
     #[inline(always)]
     pub(crate) fn start(&self) -> OpRef {
         OpRef(self.ops.as_ptr().cast())
+    }
+
+    /// The body of an operation alone, whether it is one of a group of this block or not.
+    pub(crate) fn apart(&self, op: OpRef) -> OpFn {
+        let place = (op.0.addr()).wrapping_sub(self.ops.as_ptr().addr()) / size_of::<Slot>();
+        let found =
+            u32::try_from(place).ok().and_then(|p| self.groups.binary_search_by_key(&p, |g| g.0).ok());
+        found.map_or(op.f, |i| self.groups[i].1)
     }
 
     /// Address of the instruction of `op`.
@@ -89,6 +99,7 @@ impl Block {
             + size_of_val(&*self.ops)
             + self.segments.capacity() * size_of::<Segment>()
             + self.pages.capacity() * size_of::<(u64, FrameId)>()
+            + self.groups.capacity() * size_of::<(u32, OpFn)>()
             + 96
     }
 
@@ -135,6 +146,7 @@ impl Block {
         }
         let moved = next.segments.iter().map(|s| Segment { nth: s.nth + self.count, rip: s.rip });
         self.segments.extend(moved);
+        self.groups.extend(next.groups.iter().map(|&(place, f)| (place + old as u32, f)));
         self.pages.extend(new);
         self.ops = ops.into_boxed_slice();
         self.count = count;
@@ -160,7 +172,7 @@ impl Block {
                 // Before the two places of the jump to what lies behind are those of the branch.
                 ops[n - 4].op.f = opposite;
                 if let Some(f) = grouped {
-                    ops[n - 6].op.f = f;
+                    ops[n - 5].op.f = f;
                 }
                 ops[n - 3] = ops[n - 1].clone();
                 ops.truncate(n - 2);

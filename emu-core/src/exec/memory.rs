@@ -9,7 +9,7 @@
 use std::mem::ManuallyDrop;
 
 use super::operand::Int;
-use super::{BOUNCE_SLOT, Block, Ctx, EXIT, Env, Flow, Op, OpRef, Slot, Stop, TLB, Tlb, ZERO, no_tag};
+use super::{BOUNCE_SLOT, Block, Ctx, EXIT, Env, Flow, Op, OpFn, OpRef, Slot, Stop, TLB, Tlb, ZERO, no_tag};
 use crate::cpu::{Exception, RFlags, Vector, pf};
 use crate::engine::Exit;
 #[cfg(doc)]
@@ -121,7 +121,13 @@ impl Ctx {
         if self.host(env, addr, reach.access).is_none() {
             return self.fail(op);
         }
-        (op.f)(self, op, env)
+        (self.body_of(op))(self, op, env)
+    }
+
+    /// The body of this operation alone, also where it has that of a group.
+    #[cold]
+    pub(crate) fn body_of(&self, op: OpRef) -> OpFn {
+        self.block().apart(op)
     }
 
     fn miss_by_copy(&mut self, op: OpRef, env: &mut Env<'_>, reach: &Reach, addr: u64) -> Flow {
@@ -147,7 +153,7 @@ impl Ctx {
         self.w(BOUNCE_SLOT, BOUNCE + offset as u64);
         let index = if reach.at_base { op.index } else { ZERO };
         let exits = op.scale & EXIT;
-        let first = Op { base: BOUNCE_SLOT, index, scale: exits, disp: 0, ..*op };
+        let first = Op { f: self.body_of(op), base: BOUNCE_SLOT, index, scale: exits, disp: 0, ..*op };
         let last = Slot { op: Op { f: bounced, ..first } };
         let link =
             if exits == 0 { last.clone() } else { Slot { link: ManuallyDrop::new(op.link().clone()) } };
