@@ -24,6 +24,25 @@ fn form(l: &Lower<'_>) -> u64 {
     }) as u64
 }
 
+/// The body `$e` with the constant `$F` for the form of the operand.
+macro_rules! by_form {
+    ($l:expr, $F:ident => $e:expr) => {
+        by_form!(@ $l, $F, $e, 0 1 2 3 4 5 6)
+    };
+    (@ $l:expr, $F:ident, $e:expr, $($n:literal)*) => {
+        match form($l) {
+            $($n => {
+                const $F: u8 = $n;
+                $e as OpFn
+            })*
+            _ => {
+                const $F: u8 = Form::Bcd as u8;
+                $e as OpFn
+            }
+        }
+    };
+}
+
 /// Body `f`, its kind, form and pops in the immediate; st(i) operands in `a` and `b`.
 fn with(l: &mut Lower<'_>, f: OpFn, kind: u64, pops: u64) -> Choice {
     l.op.imm = kind | (form(l) << 8) | (pops << 16);
@@ -75,11 +94,14 @@ pub(super) fn opcode(ins: &Instruction, bytes: &[u8]) -> u64 {
     if control {
         return 0;
     }
-    let (stack, base) = match ins.memory_segment() {
-        Register::SS => (1, ZERO),
+    // Other segment prefixes mean nothing.
+    let (stack, base) = match ins.segment_prefix() {
         Register::FS => (0, FS),
         Register::GS => (0, GS),
-        _ => (0, ZERO),
+        _ => {
+            let through = ins.memory_base().full_register();
+            (u64::from(through == Register::RSP || through == Register::RBP), ZERO)
+        }
     };
     let shown = (u64::from(first & 7) << 8 | u64::from(*second)) << x87::OPCODE;
     shown | stack << x87::STACK | u64::from(base) << x87::BASE
@@ -94,10 +116,10 @@ fn environment(l: &mut Lower<'_>, f: OpFn, kind: u64) -> Choice {
 pub(super) fn select(l: &mut Lower<'_>) -> Choice {
     use Mnemonic as M;
     match l.ins.mnemonic() {
-        M::Fld | M::Fild | M::Fbld => with(l, x87::fld, 0, 0),
-        M::Fst | M::Fist => with(l, x87::fst, 0, 0),
-        M::Fstp | M::Fistp | M::Fbstp => with(l, x87::fst, 0, 1),
-        M::Fisttp => with(l, x87::fst, 1, 1),
+        M::Fld | M::Fild | M::Fbld => with(l, by_form!(l, F => x87::fld::<F>), 0, 0),
+        M::Fst | M::Fist => with(l, by_form!(l, F => x87::fst::<F>), 0, 0),
+        M::Fstp | M::Fistp | M::Fbstp => with(l, by_form!(l, F => x87::fst::<F>), 0, 1),
+        M::Fisttp => with(l, by_form!(l, F => x87::fst::<F>), 1, 1),
         M::Fld1 => plain(l, x87::constant, 0),
         M::Fldl2t => plain(l, x87::constant, 1),
         M::Fldl2e => plain(l, x87::constant, 2),
@@ -105,32 +127,32 @@ pub(super) fn select(l: &mut Lower<'_>) -> Choice {
         M::Fldlg2 => plain(l, x87::constant, 4),
         M::Fldln2 => plain(l, x87::constant, 5),
         M::Fldz => plain(l, x87::constant, 6),
-        M::Fadd | M::Fiadd => with(l, x87::arith, 0, 0),
-        M::Fmul | M::Fimul => with(l, x87::arith, 1, 0),
-        M::Fsub | M::Fisub => with(l, x87::arith, 4, 0),
-        M::Fsubr | M::Fisubr => with(l, x87::arith, 5, 0),
-        M::Fdiv | M::Fidiv => with(l, x87::arith, 6, 0),
-        M::Fdivr | M::Fidivr => with(l, x87::arith, 7, 0),
-        M::Faddp => with(l, x87::arith, 0, 1),
-        M::Fmulp => with(l, x87::arith, 1, 1),
-        M::Fsubp => with(l, x87::arith, 4, 1),
-        M::Fsubrp => with(l, x87::arith, 5, 1),
-        M::Fdivp => with(l, x87::arith, 6, 1),
-        M::Fdivrp => with(l, x87::arith, 7, 1),
-        M::Fcom | M::Ficom => with(l, x87::compare, 0, 0),
-        M::Fcomp | M::Ficomp => with(l, x87::compare, 0, 1),
-        M::Fcompp => with(l, x87::compare, 0, 2),
-        M::Fucom => with(l, x87::compare, 1, 0),
-        M::Fucomp => with(l, x87::compare, 1, 1),
-        M::Fucompp => with(l, x87::compare, 1, 2),
-        M::Ftst => with(l, x87::compare, 2, 0),
-        M::Fcomi => with(l, x87::compare, 4, 0),
-        M::Fcomip => with(l, x87::compare, 4, 1),
-        M::Fucomi => with(l, x87::compare, 5, 0),
-        M::Fucomip => with(l, x87::compare, 5, 1),
-        M::Fchs => plain(l, x87::unary, 0),
-        M::Fabs => plain(l, x87::unary, 1),
-        M::Fsqrt => plain(l, x87::unary, 2),
+        M::Fadd | M::Fiadd => with(l, by_form!(l, F => x87::arith::<0, F>), 0, 0),
+        M::Fmul | M::Fimul => with(l, by_form!(l, F => x87::arith::<1, F>), 1, 0),
+        M::Fsub | M::Fisub => with(l, by_form!(l, F => x87::arith::<4, F>), 4, 0),
+        M::Fsubr | M::Fisubr => with(l, by_form!(l, F => x87::arith::<5, F>), 5, 0),
+        M::Fdiv | M::Fidiv => with(l, by_form!(l, F => x87::arith::<6, F>), 6, 0),
+        M::Fdivr | M::Fidivr => with(l, by_form!(l, F => x87::arith::<7, F>), 7, 0),
+        M::Faddp => with(l, by_form!(l, F => x87::arith::<0, F>), 0, 1),
+        M::Fmulp => with(l, by_form!(l, F => x87::arith::<1, F>), 1, 1),
+        M::Fsubp => with(l, by_form!(l, F => x87::arith::<4, F>), 4, 1),
+        M::Fsubrp => with(l, by_form!(l, F => x87::arith::<5, F>), 5, 1),
+        M::Fdivp => with(l, by_form!(l, F => x87::arith::<6, F>), 6, 1),
+        M::Fdivrp => with(l, by_form!(l, F => x87::arith::<7, F>), 7, 1),
+        M::Fcom | M::Ficom => with(l, by_form!(l, F => x87::compare::<F>), 0, 0),
+        M::Fcomp | M::Ficomp => with(l, by_form!(l, F => x87::compare::<F>), 0, 1),
+        M::Fcompp => with(l, by_form!(l, F => x87::compare::<F>), 0, 2),
+        M::Fucom => with(l, by_form!(l, F => x87::compare::<F>), 1, 0),
+        M::Fucomp => with(l, by_form!(l, F => x87::compare::<F>), 1, 1),
+        M::Fucompp => with(l, by_form!(l, F => x87::compare::<F>), 1, 2),
+        M::Ftst => with(l, by_form!(l, F => x87::compare::<F>), 2, 0),
+        M::Fcomi => with(l, by_form!(l, F => x87::compare::<F>), 4, 0),
+        M::Fcomip => with(l, by_form!(l, F => x87::compare::<F>), 4, 1),
+        M::Fucomi => with(l, by_form!(l, F => x87::compare::<F>), 5, 0),
+        M::Fucomip => with(l, by_form!(l, F => x87::compare::<F>), 5, 1),
+        M::Fchs => plain(l, x87::simple::<0>, 0),
+        M::Fabs => plain(l, x87::simple::<1>, 1),
+        M::Fsqrt => plain(l, x87::simple::<2>, 2),
         M::Frndint => plain(l, x87::unary, 3),
         M::F2xm1 => plain(l, x87::unary, 4),
         M::Fsin => plain(l, x87::unary, 5),

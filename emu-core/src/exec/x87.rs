@@ -189,13 +189,16 @@ fn peek_f80(ctx: &Ctx, addr: u64) -> Option<F80> {
 
 /// The source operand where that takes no walk and no exception.
 #[inline(always)]
-fn quick_operand(ctx: &Ctx, op: OpRef) -> Option<F80> {
-    match form(op) {
+fn quick_operand<const FORM: u8>(ctx: &Ctx, op: OpRef) -> Option<F80> {
+    match FORMS[FORM as usize] {
         Form::St => ctx.st(op.b),
         Form::M64 => fast::from_f64(ctx.peek::<u64>(ctx.ea(&op))?),
         Form::M32 => fast::from_f32(ctx.peek::<u32>(ctx.ea(&op))?),
         Form::M80 => peek_f80(ctx, ctx.ea(&op)),
-        _ => None,
+        Form::I16 => Some(fast::from_i64(ctx.peek::<u16>(ctx.ea(&op))?.s())),
+        Form::I32 => Some(fast::from_i64(ctx.peek::<u32>(ctx.ea(&op))?.s())),
+        Form::I64 => Some(fast::from_i64(ctx.peek::<u64>(ctx.ea(&op))?.s())),
+        Form::Bcd => None,
     }
 }
 
@@ -230,12 +233,12 @@ fn operand(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Option<Option<(F80, u
     }))
 }
 
-/// FLD, FILD, FBLD.
-pub(crate) fn fld(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+/// FLD, FILD, FBLD, of the form `FORM`.
+pub(crate) fn fld<const FORM: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     let to = ctx.x87.top.wrapping_sub(1) & 7;
     if !ctx.x87_pending()
         && ctx.x87.in_use >> to & 1 == 0
-        && let Some(v) = quick_operand(ctx, op)
+        && let Some(v) = quick_operand::<FORM>(ctx, op)
     {
         ctx.x87.status &= !C1;
         ctx.x87.top = to;
@@ -285,12 +288,12 @@ pub(crate) fn constant(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     op.done(ctx, env)
 }
 
-/// FST, FSTP, FIST, FISTP, FISTTP (bit 0 of the immediate), FBSTP.
-pub(crate) fn fst(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+/// FST, FSTP, FIST, FISTP, FISTTP (bit 0 of the immediate), FBSTP, of the form `FORM`.
+pub(crate) fn fst<const FORM: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if !ctx.x87_pending()
         && let Some(v) = ctx.st(0)
     {
-        let done = match form(op) {
+        let done = match FORMS[FORM as usize] {
             Form::St => {
                 ctx.x87.status &= !C1;
                 ctx.set_st(op.b, v);
@@ -433,15 +436,15 @@ fn with_operand(cw: Control, raised: u32, operand: u32, up: bool) -> (u32, bool)
     }
 }
 
-/// FADD, FMUL, FSUB, FSUBR, FDIV, FDIVR: bits 0 to 2 of the immediate, numbered as in the encoding; the destination
-/// is st(a).
-pub(crate) fn arith(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+/// FADD, FMUL, FSUB, FSUBR, FDIV, FDIVR: `KIND` and bits 0 to 2 of the immediate, numbered as in the encoding; the
+/// destination is st(a).
+pub(crate) fn arith<const KIND: u8, const FORM: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     if !ctx.x87_pending()
         && fast::plain(ctx.control())
         && let Some(d) = ctx.st(op.a)
-        && let Some(s) = quick_operand(ctx, op)
+        && let Some(s) = quick_operand::<FORM>(ctx, op)
     {
-        let out = match op.imm & 7 {
+        let out = match KIND {
             0 => fast::add(d, s),
             1 => fast::mul(d, s),
             4 => fast::sub(d, s),
@@ -500,7 +503,29 @@ fn arith_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
 }
 
 /// FCOM, FUCOM (bit 0 of the immediate), FICOM, FTST (bit 1), FCOMI (bit 2: into rflags), with pops.
-pub(crate) fn compare(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+pub(crate) fn compare<const FORM: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if !ctx.x87_pending()
+        && op.imm & 2 == 0
+        && let Some(a) = ctx.st(0)
+        && let Some(b) = quick_operand::<FORM>(ctx, op)
+        && let Some(order) = fast::order(a, b)
+    {
+        let relation = match order {
+            Ordering::Less => Relation::Less,
+            Ordering::Equal => Relation::Equal,
+            Ordering::Greater => Relation::Greater,
+        };
+        if op.imm & 4 == 0 {
+            ctx.x87.status &= !C1;
+        }
+        return compared(ctx, op, env, relation, true);
+    }
+    compare_slow(ctx, op, env)
+}
+
+#[cold]
+#[inline(never)]
+fn compare_slow(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
     wait!(ctx, op);
     let s = if op.imm & 2 != 0 {
         Some((F80::default(), 0))
@@ -551,6 +576,26 @@ fn compared(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>, relation: Relation, ok:
         }
     }
     op.done(ctx, env)
+}
+
+/// FCHS, FABS, FSQRT: `KIND` 0, 1, 2.
+pub(crate) fn simple<const KIND: u8>(ctx: &mut Ctx, op: OpRef, env: &mut Env<'_>) -> Flow {
+    if !ctx.x87_pending()
+        && let Some(a) = ctx.st(0)
+    {
+        let quick = |value| fast::Quick { value, inexact: false, up: false };
+        let out = match KIND {
+            0 => Some(quick(F80 { sign_exp: a.sign_exp ^ 0x8000, ..a })),
+            1 => Some(quick(F80 { sign_exp: a.sign_exp & 0x7fff, ..a })),
+            _ => fast::sqrt(a).filter(|_| fast::plain(ctx.control())),
+        };
+        if let Some(out) = out {
+            ctx.note_quick(out.inexact, out.up);
+            ctx.set_st(0, out.value);
+            return op.done(ctx, env);
+        }
+    }
+    unary(ctx, op, env)
 }
 
 /// One-operand functions on st(0), numbered in the immediate.

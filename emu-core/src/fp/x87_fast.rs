@@ -4,6 +4,7 @@
 //! **Invariant**: `None` stands for "ask the long way"; whatever is given is what the long way gives.
 
 use std::cmp::Ordering;
+use std::hint::select_unpredictable;
 
 use super::Control;
 use crate::cpu::F80;
@@ -66,21 +67,24 @@ pub fn add(a: F80, b: F80) -> Option<Quick> {
     if !is_normal(a) || !is_normal(b) {
         return None;
     }
-    let b_larger = (biased(b), b.mantissa) > (biased(a), a.mantissa);
-    let (big, small) = if b_larger { (b, a) } else { (a, b) };
-    let apart = (biased(big) - biased(small)) as u32;
-    let (high, low) = (u128::from(big.mantissa) << 63, u128::from(small.mantissa) << 63);
-    let low = match apart {
-        0 => low,
-        1..=126 => low >> apart | u128::from(low << (128 - apart) != 0),
-        _ => 1,
-    };
-    let sum = if (a.sign_exp ^ b.sign_exp) & 0x8000 == 0 { high + low } else { high - low };
+    // Which is larger, and how far apart they are, nobody can foresee: no branches.
+    let size = |v: F80| u128::from(v.sign_exp & 0x7fff) << 64 | u128::from(v.mantissa);
+    let (x, y) = (size(a), size(b));
+    let big = select_unpredictable(y > x, y, x);
+    let small = select_unpredictable(y > x, x, y);
+    let sign = select_unpredictable(y > x, b.sign_exp, a.sign_exp) & 0x8000;
+    let exp = (big >> 64) as i32;
+    let apart = ((big >> 64) as u32 - (small >> 64) as u32).min(127);
+    let (high, low) = (u128::from(big as u64) << 63, u128::from(small as u64) << 63);
+    let shifted = low >> apart;
+    let low = shifted | u128::from(shifted << apart != low);
+    let negative = u128::from((a.sign_exp ^ b.sign_exp) >> 15);
+    let sum = high.wrapping_add((low ^ negative.wrapping_neg()).wrapping_add(negative));
     if sum == 0 {
         return Some(Quick { value: F80::default(), inexact: false, up: false });
     }
     let zeros = sum.leading_zeros();
-    finish(big.sign_exp & 0x8000, biased(big) + 1 - zeros as i32, sum << zeros)
+    finish(sign, exp + 1 - zeros as i32, sum << zeros)
 }
 
 /// `a - b`
@@ -103,6 +107,29 @@ pub fn mul(a: F80, b: F80) -> Option<Quick> {
     finish((a.sign_exp ^ b.sign_exp) & 0x8000, exp, product << zeros)
 }
 
+/// Quotient and remainder; the quotient fits, since the upper half of `n` is less than `d`.
+#[inline]
+fn divide(n: u128, d: u64) -> (u64, u64) {
+    debug_assert!(((n >> 64) as u64) < d);
+    #[cfg(target_arch = "x86_64")]
+    {
+        let (q, r);
+        // SAFETY: one instruction, which cannot overflow.
+        unsafe {
+            std::arch::asm!(
+                "div {d}",
+                d = in(reg) d,
+                inout("rax") n as u64 => q,
+                inout("rdx") (n >> 64) as u64 => r,
+                options(pure, nomem, nostack)
+            );
+        }
+        (q, r)
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    ((n / u128::from(d)) as u64, (n % u128::from(d)) as u64)
+}
+
 /// `a / b`
 #[must_use]
 #[inline]
@@ -112,15 +139,55 @@ pub fn div(a: F80, b: F80) -> Option<Quick> {
     }
     let less = a.mantissa < b.mantissa;
     let n = u128::from(a.mantissa) << if less { 64 } else { 63 };
-    let (q, r) = (n / u128::from(b.mantissa), n % u128::from(b.mantissa));
-    let rest = match (r << 1).cmp(&u128::from(b.mantissa)) {
+    let (q, r) = divide(n, b.mantissa);
+    let rest = match (u128::from(r) << 1).cmp(&u128::from(b.mantissa)) {
         _ if r == 0 => 0,
         Ordering::Less => 1,
         Ordering::Equal => 1 << 63,
         Ordering::Greater => (1 << 63) | 1,
     };
     let exp = biased(a) - biased(b) + 16383 - i32::from(less);
-    finish((a.sign_exp ^ b.sign_exp) & 0x8000, exp, q << 64 | rest)
+    finish((a.sign_exp ^ b.sign_exp) & 0x8000, exp, u128::from(q) << 64 | rest)
+}
+
+/// Square root.
+#[must_use]
+#[inline]
+pub fn sqrt(a: F80) -> Option<Quick> {
+    if !is_normal(a) || a.sign_exp & 0x8000 != 0 {
+        return None;
+    }
+    let odd = biased(a) & 1 == 0;
+    let n = u128::from(a.mantissa) << if odd { 64 } else { 63 };
+    let square = |r: u64| u128::from(r) * u128::from(r);
+    // The first is good to some 50 bits, the second to one unit.
+    let first = ((n >> 64) as f64 * 18_446_744_073_709_551_616.0).sqrt() as u64;
+    let error = (n.wrapping_sub(square(first)).cast_signed() >> 16) as i64 as f64 * 65536.0;
+    let mut root = first.saturating_add_signed((error / (2.0 * first as f64)) as i64);
+    while square(root) > n {
+        root -= 1;
+    }
+    while n - square(root) > 2 * u128::from(root) {
+        root += 1;
+    }
+    let rest = (n - square(root)) as u64;
+    let over = n - square(root) > u128::from(root);
+    let mantissa = root + u64::from(over);
+    let exp = (biased(a) + 16383 - i32::from(odd)) / 2;
+    let inexact = rest != 0 || over;
+    Some(Quick { value: F80 { mantissa, sign_exp: exp as u16 }, inexact, up: over })
+}
+
+/// An integer, exactly.
+#[must_use]
+#[inline]
+pub fn from_i64(v: i64) -> F80 {
+    if v == 0 {
+        return F80::default();
+    }
+    let zeros = v.unsigned_abs().leading_zeros();
+    let sign = if v < 0 { 0x8000 } else { 0 };
+    F80 { mantissa: v.unsigned_abs() << zeros, sign_exp: sign | (16383 + 63 - zeros as u16) }
 }
 
 /// How two numbers compare.
@@ -245,6 +312,13 @@ mod tests {
                     assert_eq!((relation, 0), x87::compare(a, b, Quiet::No), "{a:?} {b:?}");
                 }
             }
+            if let Some(s) = sqrt(a) {
+                let long = x87::sqrt(cw, a);
+                assert_eq!((s.value, s.up), (long.value, long.up), "{a:?}");
+                assert_eq!(if s.inexact { PE } else { 0 }, long.raised, "{a:?}");
+            }
+            let int = a.mantissa.cast_signed() >> (a.sign_exp & 63);
+            assert_eq!(from_i64(int), x87_convert::from_i64(int), "{int}");
             if let Some((bits, inexact, up)) = to_f64(a) {
                 let long = x87_convert::to_f64(cw, a);
                 assert_eq!(
