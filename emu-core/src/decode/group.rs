@@ -5,9 +5,10 @@
 use iced_x86::{Instruction, Mnemonic as M, OpKind, Register};
 
 use super::forms::by_long;
+use super::slot;
 use crate::exec::group::{
-    Do, Kind, Lea, Other, Put, Same, Sign, Store, Zero, and_jump, before_jcc, both, made_alu, made_jcc,
-    made_shift, pops, pushes,
+    BASE, Do, INDEX, Kind, Lea, NEAR, Other, Put, Same, Sign, Store, Zero, and_jump, before_jcc, both,
+    made_alu, made_jcc, made_load, made_shift, pops, pushes,
 };
 use crate::exec::operand::{AtBase, Im, Me, Rb};
 use crate::exec::{Op, OpFn, TMP, ZERO, alu, shift};
@@ -38,6 +39,8 @@ pub(super) fn grouped(ops: &mut [Op], list: &[Known]) -> (Vec<(u32, OpFn)>, Opti
                 if let (Some(_), Some(cc)) = (f, list[i + 1].cc) {
                     opposite = pair(ops, &list[i], &list[i + 1], Some(cc ^ 1));
                 }
+                let (op, next) = (&ops[list[i].at], &ops[list[i + 1].at]);
+                let f = f.or_else(|| chased(&list[i], &list[i + 1], op, next));
                 (2, f)
             }
             _ => (1, None),
@@ -56,6 +59,29 @@ pub(super) fn grouped(ops: &mut [Op], list: &[Known]) -> (Vec<(u32, OpFn)>, Opti
         }
     }
     (groups, opposite)
+}
+
+/// The body `$e` with `$M` for what makes the register, `$size` bytes read from memory or a register.
+macro_rules! by_made {
+    ($first:expr, $op:expr, $M:ident => $e:expr) => {
+        match ($first.mnemonic(), $first.op1_kind(), read($first)) {
+            (M::Mov, OpKind::Register, 8) => by_made!(@ $M, Zero<u64, Rb>, $e),
+            (M::Mov, OpKind::Register, 4) => by_made!(@ $M, Zero<u32, Rb>, $e),
+            (M::Mov, OpKind::Memory, 8) if $op.index == ZERO => by_made!(@ $M, Zero<u64, AtBase>, $e),
+            (M::Mov, OpKind::Memory, 8) => by_made!(@ $M, Zero<u64, Me>, $e),
+            (M::Mov, OpKind::Memory, 4) if $op.index == ZERO => by_made!(@ $M, Zero<u32, AtBase>, $e),
+            (M::Mov, OpKind::Memory, 4) => by_made!(@ $M, Zero<u32, Me>, $e),
+            (M::Movzx, OpKind::Memory, 1) if $op.index == ZERO => by_made!(@ $M, Zero<u8, AtBase>, $e),
+            (M::Movzx, OpKind::Memory, 1) => by_made!(@ $M, Zero<u8, Me>, $e),
+            (M::Movsxd, OpKind::Memory, 4) if $op.index == ZERO => by_made!(@ $M, Sign<u32, AtBase>, $e),
+            (M::Movsxd, OpKind::Memory, 4) => by_made!(@ $M, Sign<u32, Me>, $e),
+            _ => return None,
+        }
+    };
+    (@ $M:ident, $t:ty, $e:expr) => {{
+        type $M = $t;
+        $e as OpFn
+    }};
 }
 
 /// The conditions that follow comparisons.
@@ -92,8 +118,10 @@ fn simple(ops: &[Op], first: &Known, second: &Known) -> Option<OpFn> {
         };
     }
     let b = kind(&ops[second.at], second)?;
-    // Measured: what a load in second place saves is less than what it waits for.
-    (!b.loads()).then(|| both(a, b))
+    // Measured: what a load in second place saves is less than what it waits for, and so it is with whatever uses at
+    // once what was loaded.
+    let waits = b.loads() || a.loads() && uses(&ops[second.at], second, ops[first.at].a);
+    (!waits).then(|| both(a, b))
 }
 
 /// The body for an instruction, a comparison and a conditional jump.
@@ -133,6 +161,46 @@ fn before_branch(ops: &[Op], first: &Known, second: &Known, cc: u8) -> Option<Op
         Kind::QuietSub64Im => jcc!(Do<alu::Sub, u64, Im, true>),
         Kind::QuietAnd32Im => jcc!(Do<alu::And, u32, Im, true>),
         Kind::Store64Near => jcc!(Store<u64, AtBase, Rb>),
+        _ => return None,
+    })
+}
+
+/// Whether a simple instruction reads the register `r`.
+fn uses(op: &Op, known: &Known, r: u8) -> bool {
+    let ins = &known.ins;
+    let replaces = matches!(ins.mnemonic(), M::Mov | M::Movzx | M::Movsxd | M::Lea | M::Pop);
+    let by = match ins.op_count() {
+        2 if ins.op1_kind() == OpKind::Register => slot(ins.op_register(1).full_register()),
+        _ => ZERO,
+    };
+    op.base == r || op.index == r || by == r || !replaces && op.a == r
+}
+
+/// The body for two loads, the address of the second by the register of the first.
+fn chased(first: &Known, second: &Known, op: &Op, next: &Op) -> Option<OpFn> {
+    let (a, b) = (&first.ins, &second.ins);
+    let made = a.op_register(0);
+    let to = b.op_register(0);
+    let loads = b.op_count() == 2 && b.op0_kind() == OpKind::Register && b.op1_kind() == OpKind::Memory;
+    let whole = made.is_gpr64() || made.is_gpr32() && a.mnemonic() != M::Movsxd;
+    if !loads || !whole || op.base == TMP || next.base == TMP || second.at != first.at + 1 {
+        return None;
+    }
+    macro_rules! by_role {
+        ($T:ty, $S:literal) => {
+            match (next.base == op.a, next.index == op.a) {
+                (true, false) if next.index == ZERO => by_made!(a, op, P => made_load::<P, $T, $S, NEAR>),
+                (true, false) => by_made!(a, op, P => made_load::<P, $T, $S, BASE>),
+                (false, true) => by_made!(a, op, P => made_load::<P, $T, $S, INDEX>),
+                _ => return None,
+            }
+        };
+    }
+    Some(match (b.mnemonic(), b.memory_size().size()) {
+        (M::Mov, 8) if to.is_gpr64() => by_role!(u64, false),
+        (M::Mov, 4) if to.is_gpr32() => by_role!(u32, false),
+        (M::Movzx, 1) if to.size() >= 4 => by_role!(u8, false),
+        (M::Movsxd, 4) if to.is_gpr64() => by_role!(u32, true),
         _ => return None,
     })
 }
@@ -281,29 +349,6 @@ fn pops_of(n: usize) -> Option<OpFn> {
         6 => pops::<6>,
         _ => return None,
     })
-}
-
-/// The body `$e` with `$M` for what makes the register, `$size` bytes read from memory or a register.
-macro_rules! by_made {
-    ($first:expr, $op:expr, $M:ident => $e:expr) => {
-        match ($first.mnemonic(), $first.op1_kind(), read($first)) {
-            (M::Mov, OpKind::Register, 8) => by_made!(@ $M, Zero<u64, Rb>, $e),
-            (M::Mov, OpKind::Register, 4) => by_made!(@ $M, Zero<u32, Rb>, $e),
-            (M::Mov, OpKind::Memory, 8) if $op.index == ZERO => by_made!(@ $M, Zero<u64, AtBase>, $e),
-            (M::Mov, OpKind::Memory, 8) => by_made!(@ $M, Zero<u64, Me>, $e),
-            (M::Mov, OpKind::Memory, 4) if $op.index == ZERO => by_made!(@ $M, Zero<u32, AtBase>, $e),
-            (M::Mov, OpKind::Memory, 4) => by_made!(@ $M, Zero<u32, Me>, $e),
-            (M::Movzx, OpKind::Memory, 1) if $op.index == ZERO => by_made!(@ $M, Zero<u8, AtBase>, $e),
-            (M::Movzx, OpKind::Memory, 1) => by_made!(@ $M, Zero<u8, Me>, $e),
-            (M::Movsxd, OpKind::Memory, 4) if $op.index == ZERO => by_made!(@ $M, Sign<u32, AtBase>, $e),
-            (M::Movsxd, OpKind::Memory, 4) => by_made!(@ $M, Sign<u32, Me>, $e),
-            _ => return None,
-        }
-    };
-    (@ $M:ident, $t:ty, $e:expr) => {{
-        type $M = $t;
-        $e as OpFn
-    }};
 }
 
 /// Bytes that the second operand has.

@@ -78,6 +78,33 @@ pub(crate) fn made_shift<M: Made, O: Plain, T: Int, const QUIET: bool>(
     second.next(ctx, env)
 }
 
+/// In [`made_load`]: the register is the base, without an index.
+pub(crate) const NEAR: u8 = 0;
+/// It is the base.
+pub(crate) const BASE: u8 = 1;
+/// It is the index.
+pub(crate) const INDEX: u8 = 2;
+
+/// A register is made, and another loaded from an address in which it is the `ROLE`: `T`, with its sign if `SIGNED`.
+pub(crate) fn made_load<M: Made, T: Int, const SIGNED: bool, const ROLE: u8>(
+    ctx: &mut Ctx,
+    op: OpRef,
+    env: &mut Env<'_>,
+) -> Flow {
+    let second = op.ahead(1);
+    let Some(v) = M::made(ctx, &op) else { return apart(ctx, op, env) };
+    let scaled = |v: u64| v.wrapping_shl(u32::from(second.scale));
+    let sum = match ROLE {
+        NEAR => v,
+        BASE => v.wrapping_add(scaled(ctx.r(second.index))),
+        _ => scaled(v).wrapping_add(ctx.r(second.base)),
+    };
+    let Some(w) = ctx.peek::<T>(sum.wrapping_add(second.disp as u64)) else { return apart(ctx, op, env) };
+    ctx.w(op.a, v);
+    ctx.w(second.a, if SIGNED { w.s() as u64 } else { w.u() });
+    second.next(ctx, env)
+}
+
 /// The register that was made, compared with itself.
 pub(crate) struct Same;
 /// The register that was made, compared with another operand.
