@@ -158,7 +158,7 @@ pub const SYSCTLS: &[Sysctl] = &[
     range("sys/kernel/random/urandom_min_reseed_secs", "60", 0, INT_MAX),
     live("sys/kernel/random/uuid", 0o444),
     range("sys/kernel/random/write_wakeup_threshold", "256", 0, INT_MAX),
-    range("sys/kernel/randomize_va_space", "2", 0, 2),
+    range("sys/kernel/randomize_va_space", "0", 0, 2),
     range("sys/kernel/sched_autogroup_enabled", "0", 0, 1),
     int("sys/kernel/sched_child_runs_first", "0"),
     range("sys/kernel/sched_rr_timeslice_ms", "100", -INT_MAX, INT_MAX),
