@@ -452,7 +452,7 @@ impl Interp {
     /// Runs the instruction at rip alone.
     fn alone(&mut self, env: &mut Env<'_>) -> Option<Exit> {
         let (rip, generation) = (self.ctx.rip, self.ctx.generation);
-        let slot = (rip ^ (rip >> 12)) as usize & (SINGLES - 1);
+        let slot = jump_slot(rip) % SINGLES;
         if let Some(Some(s)) = self.singles.get(slot)
             && (s.rip, s.generation) == (rip, generation)
         {
