@@ -207,7 +207,7 @@ fn mathematics_give_what_they_give_natively() {
 
 /// `cargo test --release -p emu-tests --test libraries a_million -- --ignored --nocapture` prints each function's count.
 #[test]
-#[ignore = "takes ten minutes: a million arguments a function"]
+#[ignore = "takes half an hour: a million arguments a function"]
 fn a_million_arguments_give_what_they_give_natively() {
     mathematics_agree("1000000");
 }
